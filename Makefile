@@ -1,4 +1,6 @@
 # `make book` builds the site, `make test` runs everything CI runs. `make help` lists the rest.
+SHELL  := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -17,7 +19,8 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"This course needs Python 3.11 to 3.13; {sys.executable} is {v[0]}.{v[1]}. Try: make PYTHON=python3.11 ...")'
 	@echo "Setting up the environment in $(VENV) (a few minutes, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --progress-bar on -r requirements.txt -e . > $(VENV)/install.log 2>&1 \
+	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e . 2>&1 | tee $(VENV)/install.log \
+	  | awk '/^Collecting/ { printf "."; fflush() } /^Installing collected/ { printf " unpacking"; fflush() } END { print "" }' \
 	  || { tail -n 20 $(VENV)/install.log; echo "Set-up failed. The whole log: $(VENV)/install.log"; exit 1; }
 	@touch $@
 
