@@ -1,0 +1,82 @@
+"""Compile a kernel for a GPU that need not be there, and read what it uses."""
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqlab.kernels.switch import has_triton, interpreting
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What one compiled kernel uses.
+
+    Attributes
+    ----------
+    registers : a thread.
+    spills : bytes of stack a thread; 0 when everything fits the registers.
+    shared : bytes of shared memory a block.
+    ptx : the assembly text.
+    """
+
+    registers: int
+    spills: int
+    shared: int
+    ptx: str
+
+
+def compile_for(fn, signature, constants, arch=90, **options):
+    """Compile for a CUDA architecture with the tools inside Triton; no GPU, no driver.
+
+    Parameters
+    ----------
+    fn : a `triton.jit` function, tuned or not.
+    signature : dict from each argument that is no constant to its type, {"x_ptr": "*fp32", "T": "i32"}.
+    constants : dict from each `tl.constexpr` argument to its value.
+    arch : 90 for Hopper.
+    options : num_warps, num_stages, ...
+
+    Returns
+    -------
+    compiled : Compiled
+
+    Raises
+    ------
+    RuntimeError
+        when Triton is not installed, or this process interprets: start it with TRITON_INTERPRET=0.
+    ValueError
+        when the signature and the constants do not name each argument exactly once.
+    """
+    if not has_triton():
+        raise RuntimeError(
+            "compile_for needs the package triton, which exists for Linux alone and is not installed here"
+        )
+    if interpreting():
+        raise RuntimeError("compile_for cannot work in a process that interprets: start Python with TRITON_INTERPRET=0")
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    while not isinstance(fn, triton.JITFunction):
+        fn = fn.fn
+    if sorted([*signature, *constants]) != sorted(fn.arg_names):
+        raise ValueError(f"{fn.__name__} takes {', '.join(fn.arg_names)}; give each once, in signature or in constants")
+    types = {name: signature.get(name, "constexpr") for name in fn.arg_names}
+    source = ASTSource(fn=fn, signature=types, constexprs=constants)
+    kernel = triton.compile(source, target=GPUTarget("cuda", arch, 32), options=options)
+    usage = _resources(kernel.asm["cubin"])
+    return Compiled(usage["REG"], usage["STACK"] + usage["LOCAL"], kernel.metadata.shared, kernel.asm["ptx"])
+
+
+def _resources(cubin):
+    from triton import knobs
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel.cubin"
+        path.write_bytes(cubin)
+        text = subprocess.run(
+            [knobs.nvidia.cuobjdump.path, "-res-usage", path], check=True, capture_output=True, text=True
+        ).stdout
+    return {name: int(value) for name, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", text)}

@@ -1,0 +1,24 @@
+"""Recurrent networks: the NumPy reference, torch functions and modules, and Triton kernels.
+
+The names below need torch and are imported when they are first used, so that `seqlab.recurrent.reference` stays light.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "RNN": "seqlab.recurrent.modules",
+    "clip_by_norm": "seqlab.recurrent.functional",
+    "clip_by_value": "seqlab.recurrent.functional",
+    "rnn": "seqlab.recurrent.functional",
+}
+__all__ = ["RNN", "clip_by_norm", "clip_by_value", "rnn"]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return __all__
