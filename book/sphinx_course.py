@@ -1,0 +1,201 @@
+"""What the book adds to Sphinx: mathematics without a network, buttons, docstrings with shapes, the syllabus."""
+
+import html
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+BOOK = Path(__file__).resolve().parent
+MATHJAX = ("tex-chtml.js", "input/tex/extensions/", "output/chtml/fonts/woff-v2/")
+COLAB = "https://colab.research.google.com"
+
+SECTION = re.compile(r"^(-{3,}|={3,})\s*$")
+ENTRY = re.compile(r"^(?P<name>\*{0,2}\w+(?:, \*{0,2}\w+)*) : (?P<text>.+)$")
+HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
+KANA_HAN = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f"
+SCRIPTS = {
+    "ko": re.compile(rf"[{HANGUL}](?:[\s·()\d]*[{HANGUL}])*"),
+    "ja": re.compile(rf"[{KANA_HAN}](?:[\s・()\d]*[{KANA_HAN}])*"),
+}
+TAG = re.compile(r"(<[^>]*>)")
+VERBATIM = ("script", "style", "svg", "textarea", "title")
+
+
+def buttons(repository_url):
+    """Theme options for the buttons that need the repository's address: none where there is no address."""
+    if not repository_url:
+        return {}
+    options = {f"use_{name}_button": True for name in ("repository", "issues", "edit_page")}
+    if "//github.com/" in repository_url:
+        options["launch_buttons"] = {"colab_url": COLAB}
+    return options
+
+
+def configure(app, config):
+    """Set what depends on the machine or on the repository's address."""
+    config.nb_execution_cache_path = os.environ.get("SEQLAB_BOOK_CACHE", config.nb_execution_cache_path)
+    config.html_theme_options.update(buttons(config.html_theme_options.get("repository_url")))
+
+
+def copy_mathjax(app, exception):
+    """Put MathJax into the site, from the files of the installed wheel sphinx-mathjax-offline."""
+    if exception or app.builder.format != "html":
+        return
+    marker = "/static/mathjax/"
+    for file in importlib.metadata.files("sphinx-mathjax-offline"):
+        _, found, inner = file.as_posix().partition(marker)
+        if found and inner.startswith(MATHJAX):
+            target = Path(app.outdir) / "_static" / "mathjax" / inner
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.locate(), target)
+
+
+def sections(lines):
+    """Split a docstring into (title, lines) at its underlined titles; the text before the first has the title ""."""
+    title, body = "", []
+    for number, line in enumerate(lines):
+        if number + 1 < len(lines) and line.strip() and SECTION.match(lines[number + 1]):
+            yield title, body
+            title, body = line.strip(), []
+        elif not (not body and title and SECTION.match(line)):
+            body.append(line)
+    yield title, body
+
+
+def shapes_first(lines):
+    """Rewrite `x : (B, T, D) inputs.` so that the shape reads as text and not as the name of a type.
+
+    Parameters
+    ----------
+    lines : a docstring's lines, with the sections of NumPy's style.
+
+    Returns
+    -------
+    lines : the same, where a parameter's text stands below its name and Returns is a list of named values.
+    """
+    result = []
+    for title, body in sections(lines):
+        if title:
+            result += [title, "-" * len(title)] if title != "Returns" else []
+        if title == "Parameters":
+            for line in body:
+                entry = ENTRY.match(line)
+                result += [entry["name"], f"    {entry['text']}"] if entry else [line]
+        elif title == "Returns":
+            found = [ENTRY.match(line) for line in body]
+            lead = "* " if sum(map(bool, found)) > 1 else ""
+            result.append(":returns:")
+            for line, entry in zip(body, found, strict=True):
+                text = f"**{entry['name']}** – {entry['text']}" if entry else line.strip()
+                indent = "    " + (lead if entry else " " * len(lead))
+                result.append(f"{indent}{text}" if text else "")
+            result.append("")
+        else:
+            result += body
+    return result
+
+
+def rewrite_docstring(app, what, name, thing, options, lines):
+    """Hand `shapes_first` each docstring before napoleon sees it."""
+    lines[:] = shapes_first(lines)
+
+
+def mark_languages(page):
+    """Tell screen readers and fonts which words of a page are Korean and which Japanese."""
+    pieces, inside = TAG.split(page), []
+    for number, piece in enumerate(pieces):
+        if number % 2:
+            name = re.match(r"</?([a-zA-Z0-9]+)", piece)
+            if name and name[1].lower() in VERBATIM and not piece.endswith("/>"):
+                if piece.startswith("</"):
+                    inside = inside[:-1]
+                else:
+                    inside.append(name[1])
+        elif not inside:
+            for language, script in SCRIPTS.items():
+                piece = script.sub(lambda found, code=language: f'<span lang="{code}">{found[0]}</span>', piece)
+            pieces[number] = piece
+    return "".join(pieces)
+
+
+def describe(doctree):
+    """The first sentences of a page, at most 160 letters, for search engines and previews."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) > 40:
+            return text if len(text) <= 160 else text[:160].rsplit(" ", 1)[0] + " …"
+    return ""
+
+
+def finish_page(app, pagename, templatename, context, doctree):
+    """Mark languages and describe the page just before it is written."""
+    if doctree is not None:
+        context["body"] = mark_languages(context["body"])
+        if description := describe(doctree):
+            context["metatags"] += f'<meta name="description" content="{html.escape(description)}">\n'
+
+
+def syllabus():
+    """Everything the finished book will teach: (section's title, {id: what is taught}) in order."""
+    table = json.loads((BOOK / "syllabus.json").read_text(encoding="utf-8"))
+    return [(section["title"], section["ideas"]) for section in table["sections"]]
+
+
+def coverage(documents):
+    """Which pages teach an idea, from the notebooks' metadata.
+
+    Parameters
+    ----------
+    documents : names of pages without suffix, in the order of the book.
+
+    Returns
+    -------
+    covers : {id: [name of a page, ...]}.
+    """
+    covers = {}
+    for name in documents:
+        path = BOOK / f"{name}.ipynb"
+        if path.exists():
+            metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+            for idea in metadata.get("seqlab", {}).get("covers", []):
+                covers.setdefault(idea, []).append(name)
+    return covers
+
+
+class Coverage(SphinxDirective):
+    """`{coverage}`: tables of the ideas that the book's chapters teach, with links to the chapters."""
+
+    def run(self):
+        documents = [str(name).removesuffix(".ipynb") for name in self.config.external_site_map]
+        covers = coverage(documents)
+        for name in ["syllabus.json", *{f"{name}.ipynb" for names in covers.values() for name in names}]:
+            self.env.note_dependency(str(BOOK / name))
+        lines, ideas = [], 0
+        for title, taught in syllabus():
+            ideas += len(taught)
+            rows = [(idea, text) for idea, text in taught.items() if idea in covers]
+            if rows:
+                lines += ["", f"## {title}", "", "| id | what is taught | chapter |", "|---|---|---|"]
+                lines += [
+                    f"| {idea} | {text} | {', '.join(f'{{doc}}`/{name}`' for name in covers[idea])} |"
+                    for idea, text in rows
+                ]
+        lines = [f"{len(covers)} of the {ideas} ideas of the finished course are taught so far.", *lines]
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def setup(app):
+    """Register everything above with Sphinx."""
+    app.connect("config-inited", configure, priority=100)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("autodoc-process-docstring", rewrite_docstring, priority=400)
+    app.connect("html-page-context", finish_page)
+    app.add_directive("coverage", Coverage)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
