@@ -9,7 +9,7 @@ from collections import Counter
 from html import escape
 from importlib.resources import files
 
-from seqlab.figures.style import FRAME
+from seqlab.figures.style import COLOURS, FRAME
 
 _shown = Counter()  # how often each figure was shown by this process: equal figures get different ids
 
@@ -94,11 +94,17 @@ class Figure:
         """The module with the shared helpers before it."""
         return _read("common.js") + "\n" + _read(self.module)
 
+    @staticmethod
+    def css():
+        """The sheet that all figures share, with the palette as variables."""
+        palette = "".join(f"--{name}:{colour};" for name, colour in COLOURS.items())
+        return f".seqlab-figure{{{palette}}}\n" + _read("figure.css")
+
     def _repr_html_(self):
         name = hashlib.sha256((self.code() + json.dumps(self.state, sort_keys=True)).encode()).hexdigest()[:10]
         _shown[name] += 1
         name = f"f{name}-{_shown[name]}"
-        script = MOUNT.strip() % _script([name, self.state, self.code(), _read("figure.css")])
+        script = MOUNT.strip() % _script([name, self.state, self.code(), self.css()])
         return (
             f'{FRAME}<div class="seqlab seqlab-figure tex2jax_ignore mathjax_ignore" id="{name}" role="group"'
             f' aria-label="{escape(self.label)}">'
@@ -125,7 +131,7 @@ class Figure:
         import traitlets
 
         traits = {name: traitlets.Any(value).tag(sync=True) for name, value in self.state.items()}
-        parts = {"_esm": self.code(), "_css": _read("figure.css")}
+        parts = {"_esm": self.code(), "_css": self.css()}
         return type(type(self).__name__, (anywidget.AnyWidget,), parts | traits)()
 
 

@@ -12,9 +12,16 @@ from cycler import cycler
 from matplotlib.figure import Figure as Plot
 from matplotlib.text import Text
 
-#: Six colours that differ for colour-blind readers too, each with a contrast of 3 or more on white and on #121212:
-#: blue, orange, plum, sky, brick, rose.
-PALETTE = ("#2a66d9", "#d97a00", "#904884", "#6c90f0", "#b43c18", "#a88490")
+COLOURS = {
+    "blue": "#2a66d9",
+    "orange": "#d97a00",
+    "plum": "#904884",
+    "sky": "#6c90f0",
+    "brick": "#b43c18",
+    "rose": "#a88490",
+}
+#: Six colours that differ for colour-blind readers too, each with a contrast of 3 or more on white and on #121212.
+PALETTE = tuple(COLOURS.values())
 
 INK = "#000000"  # matplotlib's black; `show` turns it into the colour of the page's text
 PHONE = 328  # CSS pixels that a phone 360 wide leaves for a picture
