@@ -27,7 +27,7 @@ class Compiled:
     ptx: str
 
 
-def compile_for(fn, signature, constants, arch=90, **options):
+def compile_for(fn, signature, constants, arch=90, divisible=None, **options):
     """Compile for a CUDA architecture with the tools inside Triton; no GPU, no driver.
 
     Parameters
@@ -36,6 +36,8 @@ def compile_for(fn, signature, constants, arch=90, **options):
     signature : dict from each argument that is no constant to its type, {"x_ptr": "*fp32", "T": "i32"}.
     constants : dict from each `tl.constexpr` argument to its value.
     arch : 90 for Hopper.
+    divisible : names of arguments that are multiples of 16, which a launch finds out by itself; None stands for every
+        pointer, since torch aligns its memory so.
     options : num_warps, num_stages, ...
 
     Returns
@@ -64,7 +66,10 @@ def compile_for(fn, signature, constants, arch=90, **options):
     if sorted([*signature, *constants]) != sorted(fn.arg_names):
         raise ValueError(f"{fn.__name__} takes {', '.join(fn.arg_names)}; give each once, in signature or in constants")
     types = {name: signature.get(name, "constexpr") for name in fn.arg_names}
-    source = ASTSource(fn=fn, signature=types, constexprs=constants)
+    if divisible is None:
+        divisible = [name for name, kind in signature.items() if kind.startswith("*")]
+    attributes = {(fn.arg_names.index(name),): [["tt.divisibility", 16]] for name in divisible}
+    source = ASTSource(fn=fn, signature=types, constexprs=constants, attrs=attributes)
     kernel = triton.compile(source, target=GPUTarget("cuda", arch, 32), options=options)
     usage = _resources(kernel.asm["cubin"])
     return Compiled(usage["REG"], usage["STACK"] + usage["LOCAL"], kernel.metadata.shared, kernel.asm["ptx"])

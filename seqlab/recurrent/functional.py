@@ -51,7 +51,7 @@ def rnn(x, h0, W_ih, W_hh, b_ih=None, b_hh=None, nonlinearity="tanh", backend="a
     if chosen == "triton":
         from seqlab.recurrent import kernels
 
-        if backend == "triton" or kernels.takes(H, x.dtype):
+        if backend == "triton" or (x.dtype != torch.float64 and kernels.is_resident(H, x.dtype)):
             return kernels.recurrence(F.linear(x, W_ih, bias), h0, W_hh, nonlinearity)
     return _loop(F.linear(x, W_ih, bias), h0, W_hh, nonlinearity)
 
