@@ -139,7 +139,7 @@ def accuracies(found, chance):
     fig, ax = plt.subplots(figsize=(4.4, 0.45 * len(found) + 0.8))
     for place, (value, colour) in enumerate(zip(found.values(), PALETTE, strict=False)):
         ax.barh(place, 100 * value, color=colour, height=0.6)
-        ax.text(100 * value + 1, place, f"{100 * value:.0f} %", va="center")
+        ax.text(100 * value + 2, place, f"{100 * value:.0f} %", va="center")
     ax.axvline(100 * chance, color=INK, linewidth=1, linestyle=":")
     ax.set_yticks(range(len(found)), found)
     ax.invert_yaxis()
