@@ -6,7 +6,7 @@ import numpy as np
 def copy_task(n, lag, symbols, seed=0):
     """Say at the end what came first: one symbol to remember over `lag` steps.
 
-    Every row of x reads symbol, blank, ..., blank, cue; the same row of y reads blank, ..., blank, symbol:
+    Every row of x reads symbol, blank, ..., blank, cue; the same row of y reads blank, ..., blank, symbol::
 
         x   3 0 0 0 9
         y   0 0 0 0 3        lag = 4, symbols = 8, so the cue is 9

@@ -26,25 +26,29 @@ def pad(sequences, value=0):
         integer among integers.
     """
     arrays = [np.asarray(sequence) for sequence in sequences]
+    _check_sequences(arrays, value)
+    lengths = np.array([len(array) for array in arrays])
+    ids = np.full((len(arrays), lengths.max(), *arrays[0].shape[1:]), value, dtype=np.result_type(*arrays))
+    for row, array in enumerate(arrays):
+        ids[row, : len(array)] = array
+    return ids, lengths
+
+
+def _check_sequences(arrays, value):
+    """Raise ValueError unless `pad` can put the arrays into one."""
     if not arrays:
         raise ValueError("the batch is empty; pad needs at least one sequence")
     for row, array in enumerate(arrays):
         if array.ndim == 0 or len(array) == 0:
             raise ValueError(f"sequence {row} of the batch has no steps; leave it out or end it with '<eos>'")
+        if not np.issubdtype(array.dtype, np.number):
+            raise ValueError(f"sequence {row} has dtype {array.dtype}; pad needs numbers, so encode words first")
         if array.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(
                 f"a step of sequence {row} has shape {array.shape[1:]}; in sequence 0 it has {arrays[0].shape[1:]}"
             )
-    dtype = np.result_type(*arrays)
-    if not np.issubdtype(dtype, np.number):
-        raise ValueError(f"the sequences have dtype {dtype}; pad needs numbers, so encode words first")
-    if np.issubdtype(dtype, np.integer) and value != np.floor(value):
+    if np.issubdtype(np.result_type(*arrays), np.integer) and value != np.floor(value):
         raise ValueError(f"the fill value is {value}; sequences of integers need an integer")
-    lengths = np.array([len(array) for array in arrays])
-    ids = np.full((len(arrays), lengths.max(), *arrays[0].shape[1:]), value, dtype=dtype)
-    for row, array in enumerate(arrays):
-        ids[row, : len(array)] = array
-    return ids, lengths
 
 
 def mask(lengths, T):
@@ -65,13 +69,18 @@ def mask(lengths, T):
         when there is no sequence, a length is negative or past T, or lengths is not a list of integers.
     """
     lengths = _integers("lengths", lengths)
+    _check_lengths(lengths, T)
+    return np.arange(T) < lengths[:, None]
+
+
+def _check_lengths(lengths, T):
+    """Raise ValueError unless these are lengths of sequences with up to T steps."""
     check_shape("lengths", lengths, ("B",))
     if lengths.size == 0:
         raise ValueError("lengths is empty; mask needs at least one sequence")
     for row, length in enumerate(lengths):
         if not 0 <= length <= T:
             raise ValueError(f"sequence {row} has length {length}; with {T} steps a length lies between 0 and {T}")
-    return np.arange(T) < lengths[:, None]
 
 
 def batches(sequences, batch_size, rng=None):

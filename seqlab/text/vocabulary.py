@@ -66,15 +66,19 @@ class Vocabulary:
             when a token is unknown and there is no `<unk>`, a token is not a string, or a whole string meets a
             vocabulary of words.
         """
+        tokens = self._known_or_unk(tokens)
+        unknown = self.ids.get("<unk>")
+        return [self.ids.get(token, unknown) for token in tokens]
+
+    def _known_or_unk(self, tokens):
+        """The tokens as a list, each of which has an id, or one sentence saying which has none."""
         if isinstance(tokens, str) and self._of_words:
             raise ValueError(f"encode got the string {tokens[:20]!r}; a vocabulary of words needs a list: text.split()")
         tokens = _strings(tokens)
-        unknown = self.ids.get("<unk>")
-        ids = [self.ids.get(token, unknown) for token in tokens]
-        if None in ids:
-            token = tokens[ids.index(None)]
-            raise ValueError(f"{token!r} is not in the vocabulary, and there is no '<unk>' to stand for it")
-        return ids
+        strange = next((token for token in tokens if token not in self), None)
+        if strange is not None and "<unk>" not in self:
+            raise ValueError(f"{strange!r} is not in the vocabulary, and there is no '<unk>' to stand for it")
+        return tokens
 
     def decode(self, ids):
         """Give back the token of each id.
