@@ -69,7 +69,13 @@ async def run_chapter(path, cache, ran_cell):
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        record_timing=False,  # the times would become part of the key in the cache
+        resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+    )
     current = notebook.cells[0]
     started = time.monotonic()
     try:
@@ -139,7 +145,8 @@ def execute(folder, workers):
 
 def assemble():
     """Let jupyter-book make the pages; return its complaints, an empty list when there are none."""
-    command = [sys.executable, "-m", "jupyter_book", "build", str(BOOK), "-W", "-n", "--keep-going"]
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(BOOK), "-W", "-n", "--keep-going"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text, steps = b"", {"reading": None, "writing": None}
     with bar() as progress, process:
@@ -155,6 +162,7 @@ def assemble():
     if process.returncode == 0:
         return []
     lines = [line.replace(f"{ROOT}{os.sep}", "") for line in said.splitlines() if COMPLAINT.search(line)]
+    lines = [line for line in lines if "IPKernelApp" not in line]
     return list(dict.fromkeys(lines)) or said.splitlines()[-15:]
 
 

@@ -17,12 +17,15 @@ COLAB = "https://colab.research.google.com"
 
 SECTION = re.compile(r"^(-{3,}|={3,})\s*$")
 ENTRY = re.compile(r"^(?P<name>\*{0,2}\w+(?:, \*{0,2}\w+)*) : (?P<text>.+)$")
+VALUES = ("Returns", "Yields")
 HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
 KANA_HAN = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f"
 SCRIPTS = {
     "ko": re.compile(rf"[{HANGUL}](?:[\s·()\d]*[{HANGUL}])*"),
     "ja": re.compile(rf"[{KANA_HAN}](?:[\s・()\d]*[{KANA_HAN}])*"),
 }
+QUOTED = re.compile(r"(``.+?``|`[^`]+`)")
+MARKUP = re.compile(r"(?<!\\)(\*(?! )|\||_\b(?!\w))")
 TAG = re.compile(r"(<[^>]*>)")
 VERBATIM = ("script", "style", "svg", "textarea", "title")
 
@@ -69,6 +72,16 @@ def sections(lines):
     yield title, body
 
 
+def as_written(lines):
+    """Escape what reStructuredText would read as markup outside backticks: docstrings here are plain text."""
+    prompt = False
+    for line in lines:
+        prompt = bool(line.strip()) and (prompt or line.lstrip().startswith(">>>"))
+        pieces = QUOTED.split(line)
+        plain = [MARKUP.sub(r"\\\1", piece) if number % 2 == 0 else piece for number, piece in enumerate(pieces)]
+        yield line if prompt else "".join(plain)
+
+
 def shapes_first(lines):
     """Rewrite `x : (B, T, D) inputs.` so that the shape reads as text and not as the name of a type.
 
@@ -83,15 +96,15 @@ def shapes_first(lines):
     result = []
     for title, body in sections(lines):
         if title:
-            result += [title, "-" * len(title)] if title != "Returns" else []
-        if title == "Parameters":
+            result += [title, "-" * len(title)] if title not in VALUES else []
+        if title in ("Parameters", "Attributes"):
             for line in body:
                 entry = ENTRY.match(line)
                 result += [entry["name"], f"    {entry['text']}"] if entry else [line]
-        elif title == "Returns":
+        elif title in VALUES:
             found = [ENTRY.match(line) for line in body]
             lead = "* " if sum(map(bool, found)) > 1 else ""
-            result.append(":returns:")
+            result += ["", "", f":{title.lower()}:"]
             for line, entry in zip(body, found, strict=True):
                 text = f"**{entry['name']}** – {entry['text']}" if entry else line.strip()
                 indent = "    " + (lead if entry else " " * len(lead))
@@ -104,7 +117,7 @@ def shapes_first(lines):
 
 def rewrite_docstring(app, what, name, thing, options, lines):
     """Hand `shapes_first` each docstring before napoleon sees it."""
-    lines[:] = shapes_first(lines)
+    lines[:] = shapes_first(list(as_written(lines)))
 
 
 def mark_languages(page):
@@ -140,6 +153,16 @@ def finish_page(app, pagename, templatename, context, doctree):
         context["body"] = mark_languages(context["body"])
         if description := describe(doctree):
             context["metatags"] += f'<meta name="description" content="{html.escape(description)}">\n'
+
+
+def name_folds(app, pagename, templatename, context, doctree):
+    """Name the arrows of the sidebar's folds, which the theme leaves without a name."""
+    toctree = context["generate_toctree_html"]
+
+    def named(*arguments, **options):
+        return str(toctree(*arguments, **options)).replace("<summary>", '<summary aria-label="Pages of this part">')
+
+    context["generate_toctree_html"] = named
 
 
 def syllabus():
@@ -187,8 +210,11 @@ class Coverage(SphinxDirective):
                     f"| {idea} | {text} | {', '.join(f'{{doc}}`/{name}`' for name in covers[idea])} |"
                     for idea, text in rows
                 ]
-        lines = [f"{len(covers)} of the {ideas} ideas of the finished course are taught so far.", *lines]
-        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+        summary = f"{len(covers)} of the {ideas} ideas of the finished course are taught so far."
+        return [
+            nodes.paragraph("", summary),
+            *self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True),
+        ]
 
 
 def setup(app):
@@ -197,5 +223,6 @@ def setup(app):
     app.connect("build-finished", copy_mathjax)
     app.connect("autodoc-process-docstring", rewrite_docstring, priority=400)
     app.connect("html-page-context", finish_page)
+    app.connect("html-page-context", name_folds, priority=900)
     app.add_directive("coverage", Coverage)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,22 @@
+// What the theme leaves to do: a box that scrolls must be reachable by keyboard, and folded answers must open for print.
+const boxes = "mjx-container, pre, .cell_output .output, .pst-scrollable-table-container";
+
+function reachable() {
+  for (const formula of document.querySelectorAll("mjx-container:not([display='true'])")) {
+    const room = formula.parentElement.closest("p, li, td, dd, div").clientWidth;
+    formula.classList.toggle("wide", formula.firstElementChild.offsetWidth > room);
+  }
+  for (const box of document.querySelectorAll(boxes)) {
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth;
+    if (scrolls) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+
+window.addEventListener("load", () => {
+  const typeset = window.MathJax?.startup?.promise ?? Promise.resolve();
+  typeset.then(() => setTimeout(reachable));
+  document.addEventListener("click", () => setTimeout(reachable));
+  window.addEventListener("resize", reachable);
+});
+window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(fold => { fold.open = true; }));

@@ -1,0 +1,121 @@
+"""The built site, served below /sub/ as on a project page, and what Chromium saw on each of its pages."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.browser import DESKTOP, PHONE, axe, chromium, overflow, serve, visit
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+MADE_BY_SPHINX = ("_modules/", "genindex", "py-modindex", "prf-prf", "search", "reports/")
+
+LOOK = """() => {
+  const shown = (element) => element.checkVisibility();
+  const pictures = [...document.querySelectorAll("article img, article svg")].filter(shown);
+  const named = (element) => element.getAttribute("alt") ?? element.getAttribute("aria-label")
+    ?? element.querySelector(":scope > title")?.textContent ?? "";
+  const hidden = (element) => element.closest("[aria-hidden='true'], .sd-octicon, mjx-container, button, summary");
+  return {
+    formulas: document.querySelectorAll("mjx-container").length,
+    sources: document.querySelectorAll("article .math").length,
+    broken: [...document.querySelectorAll("mjx-merror, [data-mjx-error], mjx-mtext.mjx-error")].map((e) => e.textContent),
+    text: document.querySelector("article")?.innerText ?? "",
+    nameless: pictures.filter((e) => !hidden(e) && !named(e).trim()).map((e) => e.outerHTML.slice(0, 80)),
+    hashed: pictures.map(named).filter((name) => name.startsWith("_images/") || name.includes("_images/")),
+    language: document.documentElement.lang,
+    described: document.querySelector("meta[name=description]")?.content ?? "",
+    theme: document.documentElement.dataset.theme,
+  };
+}"""
+
+
+@dataclass
+class Visit:
+    """What one visit to one page showed."""
+
+    page: str
+    width: int
+    dark: bool
+    problems: list = field(default_factory=list)
+    violations: list = field(default_factory=list)
+    wider: int = 0
+    look: dict = field(default_factory=dict)
+
+    def __str__(self):
+        return f"{self.page} at {self.width} px, {'dark' if self.dark else 'light'}"
+
+
+def settled(page):
+    """Wait until the mathematics is typeset and course.js has looked at what scrolls."""
+    page.evaluate(
+        "async () => { await window.MathJax?.startup?.promise; await new Promise((done) => setTimeout(done, 150)); }"
+    )
+
+
+@pytest.fixture(scope="session")
+def html():
+    """The folder of the built site; built first where something changed."""
+    if not os.environ.get("SEQLAB_SITE_AS_IT_IS"):
+        built = subprocess.run([sys.executable, "book/build.py"], cwd=ROOT, capture_output=True, text=True)
+        if built.returncode:
+            pytest.fail(f"the site does not build:\n{built.stdout}{built.stderr}", pytrace=False)
+    return HTML
+
+
+@pytest.fixture(scope="session")
+def pages(html):
+    """The names of all pages of the site."""
+    return sorted(path.relative_to(html).as_posix() for path in html.rglob("*.html") if "_static" not in path.parts)
+
+
+@pytest.fixture(scope="session")
+def written(pages):
+    """The pages that somebody wrote: chapters, appendices, the package's pages."""
+    return [page for page in pages if not page.startswith(MADE_BY_SPHINX)]
+
+
+@pytest.fixture(scope="session")
+def chapters(written):
+    """The pages that are notebooks."""
+    return [page for page in written if (ROOT / "book" / page).with_suffix(".ipynb").exists()]
+
+
+@pytest.fixture(scope="session")
+def site(html, tmp_path_factory):
+    """The address of the site, which lies in a folder of its server."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "sub").symlink_to(html, target_is_directory=True)
+    with serve(folder) as address:
+        yield f"{address}/sub"
+
+
+@pytest.fixture(scope="module")
+def browser(html):
+    """A Chromium that lives as long as the module's tests."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def visits(site, pages, written):
+    """Every page seen in light and dark, on a phone and on a desk; what Sphinx makes itself, in one each."""
+    jobs = [(page, width, dark) for page in pages for width in (PHONE, DESKTOP) for dark in (False, True)]
+    jobs = [job for job in jobs if job[0] in written or job[1:] in ((PHONE, False), (DESKTOP, True))]
+
+    def look(share):
+        seen = []
+        with chromium() as browser:
+            for name, width, dark in share:
+                with visit(browser, f"{site}/{name}", width=width, dark=dark) as page:
+                    settled(page)
+                    seen.append(Visit(name, width, dark, page.problems, axe(page), overflow(page), page.evaluate(LOOK)))
+        return seen
+
+    with ThreadPoolExecutor(2) as threads:
+        return [seen for share in threads.map(look, (jobs[::2], jobs[1::2])) for seen in share]
