@@ -57,7 +57,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the canonical notebook, in its order. `role` is text, provided, answer or check."""
+    """One cell of the canonical notebook, in its order. `role` is text, provided, answer or check.
+
+    The `id` of an answer or check cell is the answer's or check's own id; its source is the solution or the whole check.
+    """
 
     id: str
     role: str

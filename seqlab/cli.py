@@ -1,0 +1,94 @@
+"""The command line: `seqlab build | release | check | grade | report | adjust | demo | bench | doctor`.
+
+Whatever goes wrong is told in one sentence and ends with status 2. `SEQLAB_TRACEBACK=1` shows where it came from.
+"""
+
+import errno
+import os
+import sys
+
+import typer
+
+from seqlab.grading import commands as grading
+
+STUDENT, INSTRUCTOR, AUTHOR, MACHINE = "For students", "For instructors", "For authors", "For this machine"
+
+app = typer.Typer(
+    help="Sequence models four times over. Take an assignment, check it, grade a class, measure the kernels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command, panel in (
+    (grading.release, STUDENT),
+    (grading.check, STUDENT),
+    (grading.grade, INSTRUCTOR),
+    (grading.report, INSTRUCTOR),
+    (grading.adjust, INSTRUCTOR),
+    (grading.demo, INSTRUCTOR),
+    (grading.build, AUTHOR),
+):
+    app.command(rich_help_panel=panel)(command)
+
+
+@app.command(
+    rich_help_panel=MACHINE,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def bench(context: typer.Context):
+    """Measure the kernels against their peers and floors."""
+    from seqlab.bench.commands import bench as measure
+
+    inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    inner.command()(measure)
+    return inner(args=context.args, prog_name="seqlab bench", standalone_mode=False)
+
+
+app.command(rich_help_panel=MACHINE)(grading.doctor)
+
+
+def sentence(wrong):
+    """An error as one sentence: what was wrong, where, what to do."""
+    if not isinstance(wrong, OSError):
+        return str(wrong) or type(wrong).__name__
+    where = f" ({wrong.filename})" if wrong.filename else ""
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full{where}: free some space and run the command again; what was there before is kept."
+    if isinstance(wrong, PermissionError):
+        return f"Permission is denied{where}: change the permissions or choose another place."
+    if wrong.errno == errno.EROFS:
+        return f"This disk can only be read{where}: choose another place."
+    if isinstance(wrong, FileNotFoundError):
+        return f"There is no such file or folder{where}: check the name."
+    return f"{wrong.strerror or wrong}{where}: check the name or choose another place."
+
+
+def main(arguments=None):
+    """Run the command line; give the exit status."""
+    try:
+        status = app(args=arguments, prog_name="seqlab", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except typer.Exit as done:
+        return done.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        print("Stopped; what was finished is kept.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # `seqlab ... | head`: nobody reads on
+        return 0
+    except Exception as wrong:
+        usage = hasattr(wrong, "format_message")  # typer's own errors, whichever click it stands on
+        if os.environ.get("SEQLAB_TRACEBACK") or not (usage or isinstance(wrong, (ValueError, OSError))):
+            raise
+        context = getattr(wrong, "ctx", None)
+        text = wrong.format_message() if usage else sentence(wrong)
+        more = f" (`{context.command_path} --help` tells more)" if context is not None else ""
+        if text:  # none where a bare `seqlab` has just shown its help
+            print(f"{text}{more}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

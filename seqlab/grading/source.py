@@ -1,0 +1,474 @@
+"""Reads an assignment's source: one notebook with solutions and checks inside, and its `variants.toml`.
+
+`read_source(folder)` gives the `Assignment`; `read_variants(folder, assignment)` the answers that the author declared:
+wrong ones with what they earn, right ones of another kind, and mutants that change nothing. An author's mistakes are
+all found at once, each told in one sentence that names the cell.
+"""
+
+import ast
+import difflib
+import importlib.util
+import json
+import math
+import re
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from seqlab.grading.model import Answer, Assignment, Cell, Check
+from seqlab.notebooks import text_of
+
+NOTEBOOK = "assignment.ipynb"
+VARIANTS = "variants.toml"
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+MARKERS = (BEGIN_SOLUTION, END_SOLUTION, BEGIN_HIDDEN, END_HIDDEN)
+ROLES = ("provided", "answer", "check")
+KEYS = {
+    "provided": {"role"},
+    "answer": {"role", "id", "title", "closed"},
+    "check": {"role", "id", "answer", "title", "points", "rtol", "atol", "hint"},
+}
+NOTEBOOK_KEYS = {
+    "assignment",
+    "title",
+    "needs_torch",
+    "cell_seconds",
+    "total_seconds",
+    "memory_mb",
+    "may_show",
+    "covers",
+}
+NOT_EVERYWHERE = {"triton"}  # modules that an answer may be closed to though this machine lacks them
+
+
+class SourceError(ValueError):
+    """An author's mistakes, one sentence each, a line each."""
+
+    def __init__(self, where, mistakes):
+        self.mistakes = list(mistakes)
+        super().__init__("\n".join(f"{where}: {mistake}" for mistake in self.mistakes))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A whole answer cell that the author declared, and what it earns (None: every point of its answer)."""
+
+    name: str
+    answer: str
+    source: str
+    earns: dict | None = None
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """A mechanical mutant that the author says changes nothing, and why."""
+
+    answer: str
+    mutant: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Variants:
+    """What `variants.toml` holds."""
+
+    wrong: tuple[Variant, ...] = ()
+    right: tuple[Variant, ...] = ()
+    equivalent: tuple[Equivalent, ...] = ()
+
+
+@dataclass
+class _Reading:
+    """What has been gathered while walking through the notebook."""
+
+    cells: list = field(default_factory=list)
+    answers: list = field(default_factory=list)
+    checks: list = field(default_factory=list)
+    mistakes: list = field(default_factory=list)
+    seen: dict = field(default_factory=dict)  # id -> the cell that has it
+
+
+def split_region(source, begin, end):
+    """Take the marked regions out of a cell.
+
+    Returns
+    -------
+    pieces : a list of (inside, lines): the cell's lines in order, without the marker lines.
+
+    Raises
+    ------
+    ValueError
+        when a region is not closed, not opened, or holds nothing.
+    """
+    pieces, lines, inside, opened = [], [], False, 0
+    for number, line in enumerate(source.splitlines(), start=1):
+        mark = line.strip()
+        if mark not in (begin, end):
+            lines.append(line)
+            continue
+        if inside == (mark == begin):
+            other = end if mark == begin else begin
+            raise ValueError(f"line {number} says `{mark}` without a `{other}` before it")
+        if inside and not any(text.strip() for text in lines):
+            raise ValueError(f"the region that opens at line {opened} is empty")
+        pieces.append((inside, lines))
+        lines, inside, opened = [], not inside, number
+    if inside:
+        raise ValueError(f"`{begin}` at line {opened} has no `{end}`; add that line")
+    pieces.append((False, lines))
+    return pieces
+
+
+def _join(pieces):
+    return "\n".join(line for _, lines in pieces for line in lines).strip("\n")
+
+
+def _indent_of(lines):
+    first = next(line for line in lines if line.strip())
+    return first[: len(first) - len(first.lstrip())]
+
+
+def make_stub(answer, closed, pieces):
+    """What the student finds in the answer cell: the marker, what is closed, and a raise in place of the solution."""
+    lines = [f"# answer: {answer}"]
+    if closed:
+        lines.append(f"# closed book: {', '.join(closed)}")
+    for inside, text in pieces:
+        if inside:
+            lines.append(f'{_indent_of(text)}raise NotImplementedError("{answer}: write your answer here")')
+        else:
+            lines.extend(text)
+    return "\n".join(lines).strip("\n")
+
+
+def solution_lines(answer):
+    """The numbers (from 1) of the solution's lines that the student does not get."""
+    given, solved = answer.stub.splitlines(), answer.solution.splitlines()
+    blocks = difflib.SequenceMatcher(None, given, solved, autojunk=False).get_matching_blocks()
+    shared = {line + 1 for block in blocks for line in range(block.b, block.b + block.size)}
+    return sorted(set(range(1, len(solved) + 1)) - shared)
+
+
+def _number(reading, where, meta, key, default, least):
+    value = meta.get(key, default)
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if good and (value > least if key == "points" else value >= least):
+        return value
+    wanted = "a number above 0" if key == "points" else f"a number of at least {least}"
+    reading.mistakes.append(f"{where} has {key} = {value!r}; give it {wanted}")
+    return default or 1
+
+
+def _text(reading, where, meta, key, needed=False):
+    value = meta.get(key, "")
+    if isinstance(value, str) and (value.strip() or not needed):
+        return value
+    reading.mistakes.append(f"{where} has {key} = {value!r}; give it a text")
+    return str(value)
+
+
+def _identity(reading, where, meta, cell_id):
+    name = meta.get("id")
+    if not isinstance(name, str) or not ID.fullmatch(name):
+        reading.mistakes.append(f"{where} has the id {name!r}; give it lower-case words joined by hyphens")
+        name = f"{cell_id}-without-id"
+    if name in reading.seen:
+        reading.mistakes.append(f"{where} has the id {name!r}, which {reading.seen[name]} has already; ids must differ")
+    reading.seen[name] = where
+    return name
+
+
+def _compiles(reading, where, source):
+    try:
+        return ast.parse(source)
+    except SyntaxError as wrong:
+        said = f"line {wrong.lineno}: {wrong.msg}"
+        reading.mistakes.append(f"{where} is not plain Python ({said}); correct it, and use no notebook magics")
+        return None
+
+
+def _exists(module):
+    if module.split(".")[0] in NOT_EVERYWHERE:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
+
+
+def _read_answer(reading, where, cell_id, meta, source):
+    name = _identity(reading, where, meta, cell_id)
+    title = _text(reading, where, meta, "title", needed=True)
+    closed = meta.get("closed", [])
+    if not isinstance(closed, list) or not all(isinstance(module, str) for module in closed):
+        reading.mistakes.append(f"{where} has closed = {closed!r}; give a list of module names")
+        closed = []
+    for module in closed:
+        if not _exists(module):
+            reading.mistakes.append(f"{where} closes the module {module!r}, which does not exist; correct its name")
+    try:
+        pieces = split_region(source, BEGIN_SOLUTION, END_SOLUTION)
+    except ValueError as wrong:
+        reading.mistakes.append(f"{where}: {wrong}")
+        return
+    if not any(inside for inside, _ in pieces):
+        reading.mistakes.append(
+            f"{where} has no `{BEGIN_SOLUTION}` ... `{END_SOLUTION}`; mark what the student must write"
+        )
+        return
+    stub, solution = make_stub(name, closed, pieces), _join(pieces)
+    if _compiles(reading, where, solution) is not None:
+        _compiles(reading, f"the released form of {where}", stub)
+    reading.answers.append(Answer(name, title, solution, stub, tuple(closed)))
+    reading.cells.append(Cell(name, "answer", solution))
+
+
+def _read_check(reading, where, cell_id, meta, source):
+    name = _identity(reading, where, meta, cell_id)
+    try:
+        pieces = split_region(source, BEGIN_HIDDEN, END_HIDDEN)
+    except ValueError as wrong:
+        reading.mistakes.append(f"{where}: {wrong}")
+        return
+    whole, hidden = _join(pieces), any(inside for inside, _ in pieces)
+    released = _join([piece for piece in pieces if not piece[0]])
+    tree = _compiles(reading, where, whole)
+    if tree is not None:
+        if hidden:
+            _compiles(reading, f"the released form of {where}", released)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assert):
+                said = "emit the value instead: the comparison is made outside the student's process"
+                reading.mistakes.append(f"{where} asserts at line {node.lineno}; {said}")
+    answer = meta.get("answer")
+    if answer not in {one.id for one in reading.answers}:
+        known = ", ".join(one.id for one in reading.answers) or "none"
+        reading.mistakes.append(f"{where} checks the answer {answer!r}, which no cell above has (there: {known})")
+    check = Check(
+        id=name,
+        answer=str(answer),
+        title=_text(reading, where, meta, "title", needed=True),
+        points=_number(reading, where, meta, "points", None, 0),
+        visible=not hidden,
+        source=whole,
+        released=released,
+        rtol=_number(reading, where, meta, "rtol", 1e-6, 0),
+        atol=_number(reading, where, meta, "atol", 1e-8, 0),
+        hint=_text(reading, where, meta, "hint"),
+    )
+    reading.checks.append(check)
+    reading.cells.append(Cell(name, "check", whole))
+
+
+def _read_cell(reading, number, cell):
+    cell_id, source = cell.get("id", ""), text_of(cell)
+    where = f"cell {cell_id!r}" if cell_id else f"cell number {number}"
+    if not cell_id:
+        reading.mistakes.append(f"{where} has no id; give it readable words, such as 'forward-step'")
+    if f"cell:{cell_id}" in reading.seen:
+        reading.mistakes.append(f"{where} has the id of an earlier cell; ids must differ")
+    reading.seen[f"cell:{cell_id}"] = where
+    meta = cell.get("metadata", {}).get("seqlab", {})
+    role = meta.get("role") if isinstance(meta, dict) else None
+    if cell.get("cell_type") == "code" and role is None and cell_id == "install":
+        role, meta = "provided", {"role": "provided"}
+    allowed = {"answer": MARKERS[:2], "check": MARKERS[2:]}.get(role, ())
+    for line in source.splitlines():
+        if line.strip() in MARKERS and line.strip() not in allowed:
+            kind = "an answer" if "SOLUTION" in line else "a check"
+            reading.mistakes.append(
+                f"{where} holds `{line.strip()}`, which belongs in {kind}; move it or give the cell that role"
+            )
+    if cell.get("cell_type") != "code":
+        if role is not None:
+            reading.mistakes.append(f"{where} is {cell.get('cell_type')} with the role {role!r}; make it a code cell")
+        reading.cells.append(Cell(cell_id, "text", source))
+        return
+    if role not in ROLES:
+        reading.mistakes.append(f"{where} is code with the role {role!r}; give it one of {', '.join(ROLES)}")
+        return
+    for key in sorted(set(meta) - KEYS[role]):
+        reading.mistakes.append(
+            f"{where} has the unknown entry {key!r}; {role} cells take {', '.join(sorted(KEYS[role]))}"
+        )
+    if role == "answer":
+        _read_answer(reading, where, cell_id, meta, source)
+    elif role == "check":
+        _read_check(reading, where, cell_id, meta, source)
+    else:
+        _compiles(reading, where, source)
+        reading.cells.append(Cell(cell_id, "provided", source))
+
+
+def load_notebook(path):
+    """Read a notebook of our own as a dict.
+
+    Raises
+    ------
+    ValueError
+        when the file is not there or is no notebook of format 4; the sentence names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path} is not there; an assignment's folder holds {NOTEBOOK}")
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is not a notebook (it is no JSON text); save it again from Jupyter") from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
+        raise ValueError(f"{path} is not a notebook of format 4; save it again from Jupyter")
+    return notebook
+
+
+def notebook_settings(notebook):
+    """The `seqlab` entry of a notebook's metadata, {} where there is none."""
+    settings = notebook.get("metadata", {}).get("seqlab", {})
+    return settings if isinstance(settings, dict) else {}
+
+
+def read_source(folder):
+    """Read an assignment's folder.
+
+    Parameters
+    ----------
+    folder : the folder that holds `assignment.ipynb`.
+
+    Returns
+    -------
+    assignment : Assignment. The cells of role answer and check hold the solution and the whole check.
+
+    Raises
+    ------
+    SourceError
+        with every mistake of the author, one sentence a line.
+    """
+    folder = Path(folder)
+    notebook = load_notebook(folder / NOTEBOOK)
+    reading = _Reading()
+    for number, cell in enumerate(notebook["cells"], start=1):
+        _read_cell(reading, number, cell)
+    own = {one.id for one in (*reading.answers, *reading.checks)}
+    for cell in reading.cells:
+        if cell.role in ("text", "provided") and cell.id in own:
+            reading.mistakes.append(f"cell {cell.id!r} has the id of an answer or a check; rename one of the two")
+    checked = {check.answer for check in reading.checks}
+    for answer in reading.answers:
+        if answer.id not in checked:
+            reading.mistakes.append(f"answer {answer.id!r} has no check; add a check cell with answer = {answer.id!r}")
+    if not reading.answers and not reading.mistakes:
+        reading.mistakes.append("there is no answer cell; give a code cell seqlab = {role: answer, ...}")
+    settings, name = notebook_settings(notebook), folder.resolve().name
+    where = "the notebook's metadata `seqlab`"
+    if settings.get("assignment") != name:
+        said = f"has assignment = {settings.get('assignment')!r} in a folder named {name!r}"
+        reading.mistakes.append(f"{where} {said}; make them the same")
+    for key in sorted(set(settings) - NOTEBOOK_KEYS):
+        reading.mistakes.append(f"{where} has the unknown entry {key!r}; it takes {', '.join(sorted(NOTEBOOK_KEYS))}")
+    if not isinstance(settings.get("needs_torch", False), bool):
+        reading.mistakes.append(f"{where} has needs_torch = {settings['needs_torch']!r}; write true or false")
+    title = _text(reading, where, settings, "title", needed=True)
+    limits = {
+        key: _number(reading, where, settings, key, getattr(Assignment, key), 1)
+        for key in ("cell_seconds", "total_seconds", "memory_mb")
+    }
+    if reading.mistakes:
+        raise SourceError(folder / NOTEBOOK, reading.mistakes)
+    assignment = Assignment(name, title, tuple(reading.cells), tuple(reading.answers), tuple(reading.checks))
+    return replace(assignment, needs_torch=bool(settings.get("needs_torch", False)), **limits)
+
+
+def may_show(folder):
+    """Lines of a solution that the author allows to stand in the release (`may_show` in the notebook's metadata)."""
+    return frozenset(
+        str(line).strip() for line in notebook_settings(load_notebook(Path(folder) / NOTEBOOK)).get("may_show", [])
+    )
+
+
+def _read_variant(kind, number, table, assignment, mistakes):
+    """One [[wrong]], [[right]] or [[equivalent]] table, or None when it is mistaken."""
+    needed = {
+        "wrong": {"name", "answer", "source", "earns"},
+        "right": {"name", "answer", "source"},
+        "equivalent": {"answer", "mutant", "reason"},
+    }[kind]
+    label = table.get("name", table.get("mutant", f"number {number}"))
+    where = (
+        f"[[{kind}]] {label!r}" if isinstance(label, str) and not label.startswith("number ") else f"[[{kind}]] {label}"
+    )
+    before = len(mistakes)
+    for key in sorted(needed - set(table)):
+        mistakes.append(f"{where} has no {key!r}; add it")
+    for key in sorted(set(table) - needed):
+        mistakes.append(f"{where} has the unknown entry {key!r}; it takes {', '.join(sorted(needed))}")
+    for key in sorted(needed & set(table) - {"earns"}):
+        if not isinstance(table[key], str) or not table[key].strip():
+            mistakes.append(f"{where} has {key} = {table[key]!r}; give it a text")
+    known = [answer.id for answer in assignment.answers]
+    if "answer" in table and table["answer"] not in known:
+        mistakes.append(
+            f"{where} names the answer {table['answer']!r}, which the notebook does not have ({', '.join(known)})"
+        )
+    if len(mistakes) > before:
+        return None
+    if kind == "equivalent":
+        return Equivalent(table["answer"], table["mutant"], table["reason"])
+    try:
+        ast.parse(table["source"])
+    except SyntaxError as wrong:
+        mistakes.append(f"{where} is not Python (line {wrong.lineno}: {wrong.msg}); correct its source")
+    if kind == "right":
+        return Variant(table["name"], table["answer"], table["source"])
+    earns, points = table["earns"], {check.id: check.points for check in assignment.checks}
+    own = {check.id for check in assignment.checks if check.answer == table["answer"]}
+    if not isinstance(earns, dict):
+        mistakes.append(f"{where} has earns = {earns!r}; write {{check-id = points, ...}}")
+        return None
+    for check in sorted(own - set(earns)):
+        mistakes.append(f"{where} does not say what the check {check!r} earns; add it to earns")
+    for check, earned in earns.items():
+        if check not in points:
+            mistakes.append(f"{where} names the check {check!r}, which the notebook does not have")
+        elif earned not in (0, points[check]) or isinstance(earned, bool):
+            mistakes.append(
+                f"{where} earns {earned!r} for the check {check!r}; a check earns 0 or all its {points[check]:g}"
+            )
+    if own and all(earns.get(check) == points[check] for check in own):
+        mistakes.append(f"{where} earns every point of its answer; make it a [[right]] one or declare what it loses")
+    return Variant(table["name"], table["answer"], table["source"], dict(earns))
+
+
+def read_variants(folder, assignment):
+    """Read `variants.toml` beside the notebook; without the file there are no variants.
+
+    Raises
+    ------
+    SourceError
+        with every mistake, one sentence a line.
+    """
+    path = Path(folder) / VARIANTS
+    if not path.exists():
+        return Variants()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise SourceError(path, [f"this is not TOML text ({wrong}); correct it"]) from None
+    mistakes, found, names = [], {"wrong": [], "right": [], "equivalent": []}, set()
+    for key in sorted(set(raw) - set(found)):
+        mistakes.append(f"it has the unknown entry {key!r}; it takes [[wrong]], [[right]] and [[equivalent]]")
+    for kind, kept in found.items():
+        tables = raw.get(kind, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            mistakes.append(f"{kind!r} must be tables; write [[{kind}]]")
+            continue
+        for number, table in enumerate(tables, start=1):
+            variant = _read_variant(kind, number, table, assignment, mistakes)
+            if variant is not None and kind != "equivalent":
+                if variant.name in names:
+                    mistakes.append(f"[[{kind}]] {variant.name!r} has the name of another variant; names must differ")
+                names.add(variant.name)
+            kept.append(variant)
+    if mistakes:
+        raise SourceError(path, mistakes)
+    return Variants(*(tuple(found[kind]) for kind in ("wrong", "right", "equivalent")))
