@@ -1,6 +1,6 @@
 """What a computation must pay on a device, whoever programs it: the floor under every measured time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,14 @@ class Cost:
     steps: int = 0
     dtype: str = "float32"
     step: str = "in-cta"
+
+    def __add__(self, other):
+        """Pay both, one after the other."""
+        if (self.dtype, self.step) != (other.dtype, other.step):
+            raise ValueError(f"cannot add a cost in {other.dtype}, {other.step} to one in {self.dtype}, {self.step}")
+        return replace(
+            self, bytes=self.bytes + other.bytes, flops=self.flops + other.flops, steps=self.steps + other.steps
+        )
 
     def parts(self, device=H200):
         """Seconds for memory, arithmetic and waiting, each as if it were alone."""

@@ -1,0 +1,47 @@
+"""What a benchmark is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from seqlab.kernels import Cost
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to compute, at one size, in several ways.
+
+    Attributes
+    ----------
+    passes : "forward", or "forward and backward".
+    ours, peers : ways to compute it, name -> function without arguments. It returns {result name: tensor}.
+    truth : function without arguments: the float64 results, {result name: NumPy array}.
+    tolerance : largest relative L2 error of each result, {result name: number}.
+    cost : what any way must pay.
+    untimed : name -> why its time would mean nothing here; it is checked all the same.
+    """
+
+    passes: str
+    ours: dict[str, Callable]
+    peers: dict[str, Callable]
+    truth: Callable
+    tolerance: dict[str, float]
+    cost: Cost
+    untimed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named family of cases.
+
+    Attributes
+    ----------
+    name : as typed, `seqlab bench NAME`.
+    about : one line.
+    shapes : {"small": list of sizes for any machine, "full": list of sizes for a GPU}; a size is a dict.
+    cases : function (shape, device) -> list of Case.
+    """
+
+    name: str
+    about: str
+    shapes: dict[str, list[dict]]
+    cases: Callable
