@@ -9,6 +9,7 @@ every check emits values that depend on the seed alone; and mechanical mutants o
 """
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
@@ -326,15 +327,14 @@ def gate_leaks(assignment, folder, release):
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
-        try:
+        with contextlib.suppress(ValueError):
             text = "\n".join(_strings(json.loads(text)))
-        except ValueError:
-            pass
         text = " ".join(text.split())
         for line, where in secrets.items():
             if line in text:
                 gate.failures.append(
-                    f"{path.name} shows `{line}`, which is {where}; hide it, or list the line in the notebook's may_show"
+                    f"{path.name} shows `{line}`, which is {where}; "
+                    "hide it, or list the line in the notebook's may_show"
                 )
     gate.detail = f"{len(secrets)} lines looked for"
     return gate
@@ -387,7 +387,8 @@ def _confirm(assignment, release, variants, seeds_note):
             if result.earned != wanted:
                 told = f": {result.state}" + (f", {result.message}" if result.message else "")
                 gate.failures.append(
-                    f"the engine gives {name} {result.earned:g} of the declared {wanted:g} for the check {result.id!r}{told}"
+                    f"the engine gives {name} {result.earned:g} of the declared {wanted:g} "
+                    f"for the check {result.id!r}{told}"
                 )
         gate.failures += [
             f"the engine says of {name}: {problem}" for problem in record.problems if name == "the solution"

@@ -132,7 +132,8 @@ def _show_gates(console, gates):
 
     for gate in gates:
         console.print(
-            f"  {'[green]✓[/]' if gate.ok else '[red]✗[/]'} {gate.name}" + (f": {gate.detail}" if gate.detail else "")
+            f"  {'[green]✓[/]' if gate.ok else '[red]✗[/]'} {gate.name}" + (f": {gate.detail}" if gate.detail else ""),
+            soft_wrap=True,
         )
         for failure in gate.failures:
             console.print(f"      {escape(failure)}")

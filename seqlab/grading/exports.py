@@ -44,7 +44,8 @@ def safe(text):
 def file_name(student):
     """A file name for a student: readable where it can be, unique and harmless always."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", unicodedata.normalize("NFKD", student).encode("ascii", "ignore").decode())
-    return f"{words.strip('-')[:40].lower() or 'student'}-{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    unique = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{words.strip('-')[:40].lower() or 'student'}-{unique}"
 
 
 def _rows(rows):

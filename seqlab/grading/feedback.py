@@ -12,7 +12,7 @@ from seqlab.grading.exports import STATUS, file_name
 from seqlab.grading.model import Outcome, State
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-SIGN = {State.PASSED: "✓", State.FAILED: "✗", State.ERROR: "!", State.TIMEOUT: "◷", State.DIED: "†", State.NOT_RUN: "–"}
+SIGN = dict(zip(State, "✓✗!◷†–", strict=True))
 OUTCOME = {
     Outcome.GRADED: "graded",
     Outcome.NEEDS_ATTENTION: "graded as far as possible; a person will look at it",
@@ -28,7 +28,8 @@ body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 46rem; background: 
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 body.wide { max-width: 70rem; }
 h1 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .25rem; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1rem; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; display: flex; flex-wrap: wrap; gap: .25rem 1rem;
+  justify-content: space-between; }
 h2 span, .score { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .score { font-size: 1.9rem; font-weight: 650; margin: .5rem 0 0; }
 .soft { color: var(--soft); margin: 0; }
@@ -162,7 +163,8 @@ def _histogram(title, values, most):
         size, x = height * count / top, 4 + k * step
         middle = x + step / 2
         drawn.append(
-            f'<rect x="{x + 3:.1f}" y="{16 + height - size:.1f}" width="{step - 6:.1f}" height="{size:.1f}" fill="var(--bar)"/>'
+            f'<rect x="{x + 3:.1f}" y="{16 + height - size:.1f}" width="{step - 6:.1f}" height="{size:.1f}" '
+            'fill="var(--bar)"/>'
             f'<text x="{middle:.1f}" y="{12 + height - size:.1f}" text-anchor="middle">{count}</text>'
             f'<text x="{middle:.1f}" y="{height + 30}" text-anchor="middle">{html.escape(label)}</text>'
         )
@@ -201,7 +203,8 @@ def class_page(face, standings, links=True):
             for one in waiting
         )
         parts.append(
-            f'<h2>Needs attention <span>{len(waiting)}</span></h2><div class="note"><ul class="plain">{items}</ul></div>'
+            f"<h2>Needs attention <span>{len(waiting)}</span></h2>"
+            f'<div class="note"><ul class="plain">{items}</ul></div>'
         )
     parts.append('<h2>Points earned</h2><div class="bars">')
     if total:
@@ -228,21 +231,15 @@ def _check_table(face, standings):
         rows.append(
             f'<tr><th scope="row">{shown(check["title"])}</th><td class="number">{check["points"]:g}</td>{cells}</tr>'
         )
-    return (
-        '<h2>Checks</h2><div class="scroll" tabindex="0" role="region" aria-label="Checks"><table><caption>How often each check '
-        f'ended how</caption><thead><tr><th scope="col">check</th><th scope="col" class="number">points</th>{head}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return _table("Checks", "How often each check ended how", ["check"], ["points"], head, rows)
 
 
 def _class_table(face, standings, links):
     head = "".join(f'<th scope="col" class="number">{shown(answer["title"])}</th>' for answer in face["answers"])
+    questions = [[c["id"] for c in face["checks"] if c["answer"] == answer["id"]] for answer in face["answers"]]
     rows = []
     for one in standings:
-        cells = "".join(
-            f'<td class="number">{sum(one.earned(c["id"]) for c in face["checks"] if c["answer"] == answer["id"]):g}</td>'
-            for answer in face["answers"]
-        )
+        cells = "".join(f'<td class="number">{sum(one.earned(name) for name in names):g}</td>' for names in questions)
         name = shown(one.student)
         if links:
             name = f'<a href="feedback/{file_name(one.student)}.html">{name}</a>'
@@ -251,8 +248,17 @@ def _class_table(face, standings, links):
         rows.append(
             f'<tr><th scope="row">{name}</th><td class="number">{one.score:g}</td>{cells}<td>{outcome}{late}</td></tr>'
         )
+    return _table(
+        "The class", "Points of every student", ["student"], ["score"], f'{head}<th scope="col">outcome</th>', rows
+    )
+
+
+def _table(title, caption, words, numbers, head, rows):
+    """A table that scrolls sideways on a phone; `head` holds the columns after those named."""
+    named = [f'<th scope="col">{word}</th>' for word in words]
+    named += [f'<th scope="col" class="number">{number}</th>' for number in numbers]
     return (
-        '<h2>The class</h2><div class="scroll" tabindex="0" role="region" aria-label="The class"><table><caption>Points of '
-        f'every student</caption><thead><tr><th scope="col">student</th><th scope="col" class="number">score</th>{head}'
-        f'<th scope="col">outcome</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<h2>{title}</h2><div class="scroll" tabindex="0" role="region" aria-label="{title}"><table>'
+        f"<caption>{caption}</caption><thead><tr>{''.join(named)}{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -247,7 +247,8 @@ class Ledger:
     def find(self, submission, key):
         """The record of a submission under this key, or None."""
         rows = self._all(
-            "SELECT record FROM records WHERE submission = ? AND assignment_hash = ? AND grader = ? AND environment = ?",
+            "SELECT record FROM records WHERE submission = ? AND assignment_hash = ? AND grader = ? "
+            "AND environment = ?",
             submission, key.assignment, key.grader, key.environment,
         )  # fmt: skip
         return Record.loads(rows[0][0]) if rows else None

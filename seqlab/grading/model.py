@@ -59,7 +59,7 @@ class Answer:
 class Cell:
     """One cell of the canonical notebook, in its order. `role` is text, provided, answer or check.
 
-    The `id` of an answer or check cell is the answer's or check's own id; its source is the solution or the whole check.
+    The `id` of an answer or check cell is the answer's or check's own id; its source is the solution or whole check.
     """
 
     id: str

@@ -107,7 +107,7 @@ def run_cells(job, report):
         try:
             with redirect_stdout(printed), redirect_stderr(printed):
                 exec(compile(source, filename, "exec"), namespace)
-        except BaseException as raised:  # noqa: BLE001 - a student's code may raise anything, SystemExit too
+        except BaseException as raised:  # a student's code may raise anything, SystemExit too
             wrong = raised
         text = printed.getvalue()
         if wrong is not None:
