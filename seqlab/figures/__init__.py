@@ -2,7 +2,8 @@
 
 from seqlab.figures.figure import Figure
 from seqlab.figures.gradients import BackwardGraph, ClipLab, MatrixPowers
-from seqlab.figures.recurrent import UnrolledRNN
+from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
+from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
 
@@ -12,6 +13,10 @@ __all__ = [
     "ClipLab",
     "Figure",
     "MatrixPowers",
+    "OneHotLab",
+    "ProblemShapes",
+    "SequenceTensor",
+    "SharedWeights",
     "UnrolledRNN",
     "show",
     "source",

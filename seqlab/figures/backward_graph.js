@@ -40,11 +40,11 @@ export default {
     const undo = button("Undo", go((n) => n - 1)), all = button("All", go(() => T)), again = button("Start again", go(() => 0));
     const says = html("output", { class: "says" }), sums = html("div");
 
-    const W = 340, column = (t) => 24 + ((W - 50) * (t + 1)) / T, H = 92, TOP = 20, LOW = 166, r = 19;
+    const W = 340, column = (t) => 24 + ((W - 50) * (t + 1)) / T, H = 92, TOP = 20, LOW = 166, r = 20;
     const graph = svg("svg", { viewBox: `0 0 ${W} 190`, role: "img", style: "max-width:36rem" });
     const node = (x, y, label, value, now) => svg("g", { "text-anchor": "middle" },
       svg("circle", { cx: x, cy: y, r, fill: "var(--soft)", stroke: now ? "var(--orange)" : "currentColor", "stroke-width": now ? 3 : 1 }),
-      svg("text", { x, y: y - 2, "font-size": 10 }, label), svg("text", { x, y: y + 10, "font-size": 10 }, value));
+      svg("text", { x, y: y - 2, "font-size": 11 }, label), svg("text", { x, y: y + 10, "font-size": 11 }, value));
 
     const draw = () => {
       const { h, cost, walk, total } = backward(state()), done = model.get("step"), weight = model.get("weight"), seen = walk.slice(0, done);
@@ -71,7 +71,7 @@ export default {
       undo.disabled = again.disabled = done === 0;
       const factor = { w_hh: (s) => `h${s.t}`, w_ih: (s) => `x${s.t + 1}`, b: () => "1" }[weight];
       sums.replaceChildren(table(`Terms of dL/d${weight}`, ["step", "own", "later", "δ", "term", "sum"],
-        walk.map((s, i) => [`t = ${s.t + 1}`, ...(i < done
+        walk.map((s, i) => [s.t + 1, ...(i < done
           ? [s.own, s.later, s.delta, s.terms[weight], s.total[weight]].map((value) => number(value, (v) => text(v, 3))) : ["·", "·", "·", "·", "·"])])));
       const now = seen.at(-1);
       if (!now) {

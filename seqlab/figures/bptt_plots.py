@@ -14,17 +14,15 @@ def truncation(ks, errors):
     Parameters
     ----------
     ks : (K,) numbers of steps after which the gradient was cut.
-    errors : (K,) relative errors; exact ones (zero) have no place on the logarithmic axis and are left out.
+    errors : (K,) relative errors, 0 where the gradient is exact.
 
     Returns
     -------
     picture : `seqlab.figures.style.Picture`.
     """
-    ks, errors = np.asarray(ks), np.asarray(errors)
     fig, ax = plt.subplots()
-    inexact = errors > 0
-    ax.semilogy(ks[inexact], errors[inexact], marker="o")
-    ax.set(xlabel="gradient cut every k steps", ylabel="error / size of the gradient")
+    ax.plot(ks, 100 * np.asarray(errors), marker="o")
+    ax.set(xlabel="gradient cut every k steps", ylabel="error of the gradient, %", ylim=(0, None))
     said = ", ".join(f"k = {k}: {e:.1%}" for k, e in zip(ks, errors, strict=True))
     return show(fig, f"Relative error of the truncated gradient. {said}.")
 
@@ -43,7 +41,7 @@ def reading(curves):
     fig, ax = plt.subplots()
     for (name, (seen, losses)), marker in zip(curves.items(), MARKERS, strict=False):
         ax.plot(seen, losses, marker=marker, label=name)
-    ax.set(xlabel="sentences read", ylabel="loss over the corpus, nats a word", ylim=(0, None))
+    ax.set(xlabel="sentences read", ylabel="loss, nats a word", ylim=(0, None))
     ax.legend()
     said = "; ".join(f"{name} ends at {losses[-1]:.2f}" for name, (_, losses) in curves.items())
     return show(fig, f"Loss against sentences read, for batches of several sizes: {said}.")

@@ -132,3 +132,45 @@ def trained_weights(text, symbols, steps=20, rate=0.2):
         gradients |= {"W_ya": dy.T @ h[0], "b_y": dy.sum(axis=0), "b_hh": np.zeros(H)}  # one bias is enough to learn
         weights = {name: w - rate * gradients[name] for name, w in weights.items()}
     return {name: np.round(w, 2) for name, w in weights.items()}
+
+
+class SharedWeights(Figure):
+    """One matrix W_a = [W_aa | W_ax] times one column [a ; x], beside the two products it stands for.
+
+    Parameters
+    ----------
+    text, symbols : the word and the letters of the network, trained as in `UnrolledRNN`.
+
+    Raises
+    ------
+    ValueError
+        when the text has a letter that is no symbol or a length outside 2 to 9, or a symbol stands twice.
+    """
+
+    module = "shared_weights.js"
+    label = "The concatenated form of a recurrent step"
+    how = "Move over the matrix with the arrow keys or a click; change t, and only the column at the bottom changes."
+
+    def __init__(self, text="hello", symbols="helo"):
+        check_letters(text, symbols)
+        weights = trained_weights(text, symbols)
+        ids = [symbols.index(letter) for letter in text[:-1]]
+        states, _ = predict(weights, ids)
+        before = np.vstack([np.zeros(states.shape[1]), states[:-1]])
+        steps = [
+            {"a": a.tolist(), "x": x.tolist(), "letter": letter}
+            for a, x, letter in zip(before, np.eye(len(symbols))[ids], text[:-1], strict=True)
+        ]
+        both = {"W_aa": weights["W_hh"].tolist(), "W_ax": weights["W_ih"].tolist()}
+        super().__init__(weights=both, steps=steps, symbols=symbols, step=min(2, len(steps)), cell=[0, 0])
+
+    def still(self):
+        W_aa, W_ax = (np.array(self.state["weights"][name]) for name in ("W_aa", "W_ax"))
+        step = self.state["steps"][self.state["step"] - 1]
+        left, right = W_aa @ step["a"], W_ax @ step["x"]
+        whole = np.hstack([W_aa, W_ax]) @ [*step["a"], *step["x"]]
+        rows = [
+            (f"row {i + 1}", *(f"{v[i]:.2f}" for v in (left, right, left + right, whole))) for i in range(len(left))
+        ]
+        head = ("row", "W_aa a", "W_ax x", "their sum", "W_a [a ; x]")
+        return table(head, rows, f"Two products and one, for the letter “{step['letter']}”")
