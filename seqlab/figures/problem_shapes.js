@@ -36,7 +36,7 @@ export default {
           svg("text", { x: at(c), y: mid + 4, "text-anchor": "middle", "font-size": 11 }, "a"), c ? arrow(at(c - 1) + 13, mid, at(c) - 14, mid) : ""]),
         ...inputs.flatMap((c, t) => [box(c, low, x[t], "var(--blue)"), arrow(at(c), low - 13, at(c), mid + 14), svg("text", { x: at(c), y: low + 28, "text-anchor": "middle", "font-size": 10 }, `x⟨${t + 1}⟩`)]),
         ...outputs.flatMap((c, t) => [box(c, top, y[t], "var(--orange)"), arrow(at(c), mid - 13, at(c), top + 14), svg("text", { x: at(c), y: top - 18, "text-anchor": "middle", "font-size": 10 }, `y⟨${t + 1}⟩`),
-          fed && t ? svg("path", { d: `M${at(c - 1) + step / 2 - 6} ${top + 13}C${at(c) - step / 2 + 6} ${mid + 6} ${at(c) - step / 2 - 6} ${low - 10} ${at(c) - 9} ${mid + 15}`, fill: "none", stroke: "currentColor", "stroke-dasharray": "3 3" }) : ""]));
+          fed && t ? arrow(at(c - 1) + step / 4, top + 13, at(c) - 11, mid - 9, { "stroke-dasharray": "3 3" }) : ""]));
       drawing.ariaLabel = `${about.name}: in come ${x.join(", ")}; out come ${y.join(", ")}.`;
       says.replaceChildren(`${name}: ${about.name}. ${about.says}`);
       sizes.replaceChildren(table("Shapes for m examples", ["", "numbers a step", "steps", "tensor"], [

@@ -17,11 +17,11 @@ export default {
       const row = range(width).map((j) => html("td", { class: j === H ? "cut" : null }));
       return { row, line: html("tr", {}, html("th", { scope: "row" }, name), row) };
     };
-    const vector = line("[a ; x]"), products = line("products");
+    const vector = line("[a;x]"), products = line("prod.");
     const matrix = html("table", { class: "concatenated", role: "grid", "aria-label": "The matrix W_a; the arrow keys move" },
       html("thead", {}, html("tr", {}, html("td"), html("th", { scope: "colgroup", colspan: H }, "W_aa"), html("th", { scope: "colgroup", colspan: symbols.length, class: "cut" }, "W_ax")),
         html("tr", {}, html("td"), heads.map((head, j) => html("th", { scope: "col", class: j === H ? "cut" : null }, head)))),
-      html("tbody", {}, cells.map((row, i) => html("tr", {}, html("th", { scope: "row" }, `row ${i + 1}`), row)), vector.line, products.line));
+      html("tbody", {}, cells.map((row, i) => html("tr", {}, html("th", { scope: "row" }, `${i + 1}`), row)), vector.line, products.line));
     const says = html("output", { class: "says" });
 
     const draw = () => {
