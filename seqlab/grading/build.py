@@ -30,6 +30,7 @@ PUBLIC_SEED = 0
 SEEDS = (1, 2)
 KILLED = 0.95  # the least part of the mutants that the checks must notice
 CONFIRMED = 3  # declared variants that are also graded by the real engine
+HEADS = ("import ", "from ", "@", "for ", "while ", "if ", "elif ", "else", "with ", "def ", "class ", "try")
 SPECIALS = (sources.NOTEBOOK, sources.VARIANTS)
 
 
@@ -301,8 +302,8 @@ def _secret_lines(assignment, folder):
 
 
 def _telling(line):
-    """Whether a line says something: not a bracket, not `return x`, not the unpacking of a shape."""
-    if len(line) < 15 or line.startswith(("import ", "from ", "@")):
+    """Whether a line says something: not a bracket, not the head of a loop, not the unpacking of a shape."""
+    if len(line) < 15 or line.startswith(HEADS):
         return False
     return not line.endswith(".shape") and any(sign in line for sign in "=(+*/@-")
 

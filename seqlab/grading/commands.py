@@ -118,7 +118,7 @@ def build(
             console.print(f"[bold red]✗ {name}[/]: not built; an earlier bundle stays as it is")
             _show_gates(console, getattr(wrong, "gates", ()))
             for line in [] if isinstance(wrong, GateError) else str(wrong).splitlines():
-                console.print(f"  {escape(line)}")
+                console.print(f"  {escape(line)}", soft_wrap=True)
             _show_mutants(console, getattr(wrong, "alive", ()))
             continue
         _show_built(console, name, bundle)
@@ -136,7 +136,7 @@ def _show_gates(console, gates):
             soft_wrap=True,
         )
         for failure in gate.failures:
-            console.print(f"      {escape(failure)}")
+            console.print(f"      {escape(failure)}", soft_wrap=True)
 
 
 def _show_mutants(console, alive):
@@ -220,7 +220,7 @@ def release(
     shutil.copytree(bundle / "release", to, dirs_exist_ok=True)
     if kept:
         console.print(f"Your earlier work is kept as {kept}.")
-    console.print(f"{target} is ready: write your answers, then run `seqlab check {target}`.")
+    console.print(f"{target} is ready: write your answers, then run `seqlab check {target}`.", soft_wrap=True)
 
 
 def _beside(notebook):
@@ -255,61 +255,64 @@ def _submission(path):
 
 def check(
     notebook: Annotated[Path, typer.Argument(help="Your notebook, beside the files that came with it.")],
+    trusted: Annotated[bool, typer.Option(help="Run without the sandbox even where there is one.")] = False,
 ):
     """See what passes: run the visible checks on your notebook."""
     from seqlab.grading.intake import extract
-    from seqlab.grading.trial import Worker, attempt
+    from seqlab.grading.run import grade
+    from seqlab.grading.sandbox import available
 
     content = _submission(notebook)
     assignment, expected = _beside(notebook)
-    answers, problems = extract(content, assignment)
+    try:
+        answers, _ = extract(content, assignment)
+    except ValueError as wrong:
+        raise ValueError(f"{notebook} cannot be checked: {wrong}.") from None
     if not answers:
-        raise ValueError(f"{notebook} cannot be checked: {' '.join(problems) or 'it holds no answer cell'}")
-    console = _console()
-    visible = [one for one in assignment.checks if one.id in expected]
-    sources = {answer.id: answers.get(answer.id, answer.stub) for answer in assignment.answers}
-    with console.status("Running your answers ..."), Worker() as worker:
-        trial = attempt(worker, assignment, sources, visible, 0)
-    for problem in problems:
-        console.print(f"[yellow]Note:[/] {problem}", markup=True)
-    return _show_check(console, assignment, visible, expected, trial)
+        raise ValueError(
+            f"{notebook} holds no answer to {assignment.name}: give the notebook that came beside its files."
+        )
+    console, trusted = _console(), trusted or not available()
+    with console.status("Running your answers ..."):
+        record = grade(content, assignment, trusted=trusted, only_visible=True, expected=expected)
+    closed = sorted({module for answer in assignment.answers for module in answer.closed})
+    if trusted and closed:
+        console.print(f"Closed books are not enforced here; the grader hides {', '.join(closed)}.", soft_wrap=True)
+    return _show_check(console, assignment, record)
 
 
-def _show_check(console, assignment, visible, expected, trial):
+def _show_check(console, assignment, record):
     """Print the table of a student's checks; status 1 where one does not pass."""
     from rich.markup import escape
     from rich.table import Table
 
-    from seqlab.grading.build import passed
+    from seqlab.grading.model import State
 
-    good, why = passed(assignment, expected, trial, visible)
-    titles = {answer.id: answer.title for answer in assignment.answers}
+    for problem in record.problems:
+        console.print(f"[yellow]Note:[/] {escape(problem)}", soft_wrap=True)
+    titles, results = {answer.id: answer.title for answer in assignment.answers}, {one.id: one for one in record.checks}
     table = Table(title=escape(assignment.title), title_justify="left")
     for column in ("question", "check", "state"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     table.add_column("points", justify="right")
     table.add_column("what differs", overflow="fold")
-    hidden = [one for one in assignment.checks if one.id not in expected]
+    hidden = [one for one in assignment.checks if one.id not in results]
     for one in assignment.checks:
-        points = f"{one.points if one.id in good else 0:g} / {one.points:g}"
-        state, told = "[green]✓ passed[/]", ""
         if one in hidden:
             state, points, told = "[dim]hidden[/]", f"? / {one.points:g}", "run by the grader"
-        elif one.id not in good:
-            state, told = f"[red]✗ {trial.states.get(one.id, 'failed')}[/]", why[one.id]
-            if "write your answer here" in told:
-                state, told = "[yellow]– not written[/]", ""
-            elif one.hint:
-                told += f" (hint: {one.hint})"
+        else:
+            result = results[one.id]
+            color = {State.PASSED: "green", State.NOT_RUN: "yellow"}.get(result.state, "red")
+            mark = {State.PASSED: "✓", State.NOT_RUN: "–"}.get(result.state, "✗")
+            state, points = f"[{color}]{mark} {result.state}[/]", f"{result.earned:g} / {one.points:g}"
+            told = "" if result.state is State.PASSED else result.message
         table.add_row(escape(titles[one.answer]), escape(one.title), state, points, escape(told))
     console.print(table)
-    earned = sum(one.points for one in visible if one.id in good)
-    console.print(f"{earned:g} of {sum(one.points for one in visible):g} visible points.", end=" ")
-    console.print(f"Hidden checks decide on {sum(one.points for one in hidden):g} more." if hidden else "")
-    for name, text in trial.shown.items():
-        if name in titles and text.strip():
-            console.print(f"\n[bold]{escape(titles[name])}[/] printed or raised:\n{escape(text[-1500:].rstrip())}")
-    return 0 if len(good) == len(visible) else 1
+    more = f" Hidden checks decide on {sum(one.points for one in hidden):g} more." if hidden else ""
+    console.print(f"{record.score:g} of {record.points:g} visible points.{more}")
+    for name, text in record.shown.items():
+        console.print(f"\n[bold]{escape(titles[name])}[/] printed or raised:\n{escape(text.rstrip())}")
+    return 0 if all(one.state is State.PASSED for one in record.checks) else 1
 
 
 # ---------------------------------------------------------------------------------------------- instructors
@@ -442,7 +445,7 @@ def grade(
             fresh = grade_class(found, loaded, book, workers=workers, trusted=trusted, progress=progress)
         standings = book.standings(loaded.name)
     _show_class(console, standings, loaded, fresh)
-    console.print(f"Kept in {ledger}. Now: `seqlab report --ledger {ledger} --to reports`.")
+    console.print(f"Kept in {ledger}. Now: `seqlab report --ledger {ledger} --to reports`.", soft_wrap=True)
 
 
 def _need_sandbox():

@@ -106,9 +106,9 @@ def to_gradescope(face, standing):
     for check in face["checks"]:
         result = next((one for one in record.checks if one.id == check["id"]), None) if record else None
         state = result.state if result else State.NOT_RUN
-        said = (
-            STATUS[state] if state is State.PASSED or not check["hint"] else f"{STATUS[state]}. Hint: {check['hint']}"
-        )
+        said = STATUS[state]
+        if state is not State.PASSED and (told := result.message if result and result.message else check["hint"]):
+            said = f"{said}: {told}"
         tests.append(
             {
                 "name": check["title"],

@@ -81,7 +81,7 @@ def _points(number):
     return f"{number:g} point{'' if number == 1 else 's'}"
 
 
-def _changed(standing, check, result):
+def _changed(standing, check):
     """What a person changed in a check's points, as a sentence, or nothing."""
     entries = [entry for entry in standing.adjustments if entry.check == check["id"]]
     return "".join(f'<p class="hint">{shown(_entry(entry))}</p>' for entry in entries)
@@ -104,11 +104,12 @@ def _check(standing, check, result):
         f'<span>{shown(check["title"])}: <span class="{"lost" if lost else "passed"}">{STATUS[state]}</span></span>'
         f"<span>{standing.earned(check['id']):g} / {check['points']:g}</span></div>"
     ]
-    if lost and check["hint"]:
+    message = result.message if result else ""
+    if lost and message:
+        lines.append(f'<p class="hint">{shown(message)}</p>')
+    if lost and check["hint"] and check["hint"] not in message:
         lines.append(f'<p class="hint">Hint: {shown(check["hint"])}</p>')
-    if lost and result and result.message:
-        lines.append(f'<p class="hint">{shown(result.message)}</p>')
-    lines.append(_changed(standing, check, result))
+    lines.append(_changed(standing, check))
     return "".join(lines) + "</li>"
 
 
