@@ -22,9 +22,9 @@ import importlib.util
 import subprocess
 import sys
 
-source = {source}
+project = {project}
 if importlib.util.find_spec("seqlab") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)"""
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", project], check=True)"""
 
 
 def source_of_seqlab(config=ROOT / "_config.yml"):
@@ -64,7 +64,7 @@ def normalise(notebook):
             raise ValueError(f"two cells have the id {name!r}; ids must differ")
         seen.add(name)
         source = (
-            INSTALL.format(source=json.dumps(source_of_seqlab())) if name == "install" else text_of(cell).strip("\n")
+            INSTALL.format(project=json.dumps(source_of_seqlab())) if name == "install" else text_of(cell).strip("\n")
         )
         kept = {key: cell["metadata"][key] for key in KEPT_CELL_METADATA if cell.get("metadata", {}).get(key)}
         clean = {"id": name, "cell_type": cell["cell_type"], "metadata": kept, "source": source.splitlines(True)}

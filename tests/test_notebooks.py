@@ -76,7 +76,7 @@ def test_the_install_cell_runs_where_seqlab_is_installed():
     source = notebooks.text_of(notebooks.pack(SCRIPT)["cells"][1])
     namespace = {}
     exec(compile(source, "install", "exec"), namespace)
-    assert namespace["source"] == notebooks.source_of_seqlab()
+    assert namespace["project"] == notebooks.source_of_seqlab()
 
 
 def test_every_committed_notebook_is_normalised():
