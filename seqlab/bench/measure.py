@@ -79,9 +79,8 @@ def _case_rows(case, shape, device, known, repeat):
             errors[name] = dict.fromkeys(truth, float("inf"))
             failures[name] = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
     right = {name: all(e <= case.tolerance[key] for key, e in errors[name].items()) for name in ways}
-    times = _times(
-        {name: way for name, way in ways.items() if right[name] and name not in case.untimed}, device, repeat
-    )
+    timed = {name: way for name, way in ways.items() if right[name] and name not in case.untimed}
+    times = _times(timed, device, repeat)
     floor = case.cost.floor(known) if known else None
     best_peer = min((statistics.median(times[name]) for name in case.peers if name in times), default=None)
     rows = []

@@ -46,8 +46,8 @@ def rnn(x, h0, W_ih, W_hh, b_ih=None, b_hh=None, nonlinearity="tanh", backend="a
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'")
 
-    bias = b_ih if b_hh is None else b_hh if b_ih is None else b_ih + b_hh
     chosen = pick_backend(backend, x, h0, *weights.values())
+    bias = b_ih if b_hh is None else b_hh if b_ih is None else b_ih + b_hh
     if chosen == "triton":
         from seqlab.recurrent import kernels
 

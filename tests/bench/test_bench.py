@@ -1,0 +1,188 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from seqlab.bench import BENCHMARKS, Benchmark, Case, measure
+from seqlab.bench.commands import bench
+from seqlab.kernels import Cost, interpreting
+
+app = typer.Typer()
+app.command("bench")(bench)
+app.callback()(lambda: None)
+runner = CliRunner()
+
+CALLS = []
+
+
+def toy(wrong=0.0, shape=(3,), fails=False):
+    """A benchmark that doubles a vector; our way is off by `wrong`."""
+    x = np.arange(1.0, 4.0)
+
+    def ours():
+        CALLS.append("ours")
+        if fails:
+            raise RuntimeError("out of\nresources")
+        return {"y": torch.tensor(2 * x + wrong).expand(*shape)}
+
+    def peer():
+        CALLS.append("peer")
+        return {"y": torch.tensor(x + x)}
+
+    def cases(sizes, device):
+        cost = Cost(bytes=16 * sizes["N"], flops=sizes["N"])
+        return [Case("forward", {"ours": ours}, {"peer": peer}, lambda: {"y": 2 * x}, {"y": 1e-6}, cost)]
+
+    return Benchmark("toy", "doubles", {"small": [{"N": 3}], "full": [{"N": 3}]}, cases)
+
+
+@pytest.fixture(autouse=True)
+def calls():
+    CALLS.clear()
+    return CALLS
+
+
+def rows(report):
+    return {row["way"]: row for row in report["rows"]}
+
+
+def test_a_right_way_is_timed_in_turn_with_its_peer(calls):
+    report = measure(toy(), repeat=3)
+    ours, peer = rows(report)["ours"], rows(report)["peer"]
+    assert ours["right"]
+    assert ours["role"] == "ours"
+    assert peer["role"] == "peer"
+    assert 0 < ours["quartiles"][0] <= ours["seconds"] <= ours["quartiles"][1]
+    assert ours["of_best_peer"] == pytest.approx(peer["seconds"] / ours["seconds"])
+    assert peer["of_best_peer"] == 1
+    turns = [name for name, before in zip(calls, [None, *calls], strict=False) if name != before]
+    assert turns[-6:] == ["ours", "peer"] * 3
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "note"),
+    [
+        (toy(wrong=1e-3), "wrong, so not timed: y is off by 2.3e-04, allowed 1e-06"),
+        (toy(wrong=float("nan")), "wrong, so not timed: y is off by inf, allowed 1e-06"),
+        (toy(shape=(2, 3)), "wrong, so not timed: y is off by inf, allowed 1e-06"),
+        (toy(fails=True), "failed: RuntimeError: out of resources"),
+    ],
+)
+def test_a_wrong_way_has_no_time(benchmark, note, calls):
+    report = measure(benchmark, repeat=2)
+    ours, peer = rows(report)["ours"], rows(report)["peer"]
+    assert not ours["right"]
+    assert (ours["seconds"], ours["quartiles"], ours["of_floor"], ours["of_best_peer"]) == (None, None, None, None)
+    assert ours["note"] == note
+    assert calls.count("ours") == 1
+    assert peer["seconds"] > 0
+
+
+def test_progress_reaches_its_end():
+    seen = []
+    measure(toy(), repeat=1, on_step=lambda text, done, total: seen.append((text, done, total)))
+    assert seen == [("N=3, forward", 0, 1), ("done", 1, 1)]
+
+
+def test_wrong_options_are_named():
+    with pytest.raises(ValueError, match="shapes is 'huge'; it must be one of small, full"):
+        measure(toy(), shapes="huge")
+    with pytest.raises(ValueError, match="repeat is 0; it must be at least 1"):
+        measure(toy(), repeat=0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens where there is no GPU")
+def test_full_shapes_want_a_gpu():
+    with pytest.raises(ValueError, match="full shapes need a CUDA device, and there is none here: take the small ones"):
+        measure(toy(), shapes="full")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """What `seqlab bench rnn` prints and writes."""
+    path = tmp_path_factory.mktemp("bench") / "rnn.json"
+    result = runner.invoke(app, ["bench", "rnn", "--shapes", "small", "--repeat", "1", "--out", str(path)])
+    assert result.exit_code == 0, result.output
+    return result.output, json.loads(path.read_text()), list(path.parent.iterdir())
+
+
+def test_the_file_says_what_was_measured_where_and_when(report):
+    _, written, files = report
+    assert len(files) == 1
+    assert (written["format"], written["benchmark"], written["shapes"], written["repeat"]) == (1, "rnn", "small", 1)
+    assert written["versions"]["torch"] == torch.__version__
+    assert {"python", "seqlab", "numpy"} <= set(written["versions"])
+    assert written["device"]["name"]
+    assert written["date"].endswith("+00:00")
+    keys = {"shape", "pass", "way", "role", "errors", "tolerance", "right", "seconds", "quartiles", "cost"}
+    keys |= {"floor_seconds", "bound", "of_floor", "of_best_peer", "note"}
+    assert all(set(row) == keys for row in written["rows"])
+    shapes = BENCHMARKS["rnn"].shapes["small"]
+    assert [row["shape"] for row in written["rows"]] == [shape for shape in shapes for _ in range(6)]
+
+
+@pytest.mark.skipif(not interpreting(), reason="says what happens in the interpreter")
+def test_the_interpreter_is_checked_and_not_timed(report):
+    printed, written, _ = report
+    for row in written["rows"]:
+        assert row["right"]
+        interpreted = row["way"] == "seqlab Triton"
+        assert (row["seconds"] is None) == interpreted
+        assert ("interpreter" in row["note"]) == interpreted
+        assert row["floor_seconds"] is None
+    assert "speeds of kernels need a GPU" in " ".join(printed.split())
+
+
+def test_the_table_shows_every_shape_and_way(report):
+    printed, written, _ = report
+    for row in written["rows"]:
+        assert row["way"] in printed
+    assert "B=17 T=20 D=8 H=63 float32: forward and backward" in printed
+
+
+def test_without_a_name_the_command_lists_what_exists():
+    result = runner.invoke(app, ["bench"])
+    assert result.exit_code == 0
+    assert "rnn  plain RNN" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["gru"], "there is no benchmark 'gru'; there is rnn"),
+        (["rnn", "--shapes", "huge"], "shapes is 'huge'; it must be one of small, full"),
+        (["rnn", "--repeat", "0"], "repeat is 0; it must be at least 1"),
+        (["rnn", "--out", "no/such/folder.json"], "does not exist; make it first"),
+    ],
+)
+def test_a_wrong_command_line_gets_one_sentence(arguments, sentence):
+    result = runner.invoke(app, ["bench", *arguments])
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_red_check_ends_the_command_with_an_error(monkeypatch):
+    monkeypatch.setitem(BENCHMARKS, "toy", toy(wrong=1.0))
+    result = runner.invoke(app, ["bench", "toy", "--shapes", "small", "--repeat", "1"])
+    assert result.exit_code == 1
+    assert "wrong results, not timed: ours" in result.output
+
+
+def test_a_full_disk_loses_nothing(monkeypatch, tmp_path):
+    monkeypatch.setitem(BENCHMARKS, "toy", toy())
+    path = tmp_path / "toy.json"
+    path.write_text("before")
+
+    def full(self, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_text", full)
+    result = runner.invoke(app, ["bench", "toy", "--shapes", "small", "--repeat", "1", "--out", str(path)])
+    assert result.exit_code == 2
+    assert f"could not be written to {path}: No space left on device" in result.output.replace("\n", " ")
+    assert "ours" in result.output
+    assert path.read_text() == "before"
