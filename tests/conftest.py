@@ -2,4 +2,10 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# A busy machine is slow; that is no defect of the code under test.
+settings.register_profile("seqlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("seqlab")

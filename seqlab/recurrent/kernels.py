@@ -1,4 +1,4 @@
-"""The recurrence of a plain RNN over whole sequences in one launch, forward and backward.
+"""The recurrence of a plain RNN over whole sequences in one launch, forward and backward::
 
     forward, t = 0 .. T-1     h^<t>  = g(z^<t> + h^<t-1> W_hh^T)                   z^<t> = W_ih x^<t> + b
     backward, t = T-1 .. 0    dz^<t> = (dh^<t> + dz^<t+1> W_hh) * g'(z^<t>)
@@ -35,7 +35,7 @@ TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: t
 
 @triton.jit
 def _tanh(x):
-    """(1 - e) / (1 + e) with e = exp(-2|x|) loses digits near 0 in float32; there the Taylor series takes over."""
+    """(1 - e) / (1 + e) with e = exp(-2 abs(x)) loses digits near 0 in float32; there the Taylor series takes over."""
     s = tl.abs(x)
     e = tl.exp(-2 * s)
     t = (1 - e) / (1 + e)

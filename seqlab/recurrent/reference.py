@@ -111,8 +111,8 @@ def rnn_backward(dh, cache, truncate=None):
     """
     x, h0, h, W_ih, W_hh, nonlinearity = cache
     _check("dh", dh, h.shape)
-    if truncate is not None and truncate < 1:
-        raise ValueError(f"truncate is {truncate}; it must be None or a number of steps, at least 1")
+    if truncate is not None and not (isinstance(truncate, int | np.integer) and truncate >= 1):
+        raise ValueError(f"truncate is {truncate!r}; it must be None or a whole number of steps, at least 1")
     dx, dW_ih, dW_hh = np.zeros_like(x), np.zeros_like(W_ih), np.zeros_like(W_hh)
     db = np.zeros(h.shape[2], h.dtype)
     from_later = np.zeros_like(h0)

@@ -110,7 +110,7 @@ kinds = st.sampled_from(["tanh", "relu"])
 
 
 @given(sizes, kinds, st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_sequences_in_the_batch_does_not_matter(sizes, kind, seed):
     values = arguments(*sizes, seed=seed)
     order = np.random.default_rng(seed).permutation(sizes[0])
@@ -125,7 +125,7 @@ def test_the_order_of_sequences_in_the_batch_does_not_matter(sizes, kind, seed):
 
 
 @given(sizes, kinds, st.integers(0, 99), st.integers(1, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_sequence_cut_in_two_with_the_state_carried_over_gives_the_same(sizes, kind, seed, cut):
     values = arguments(*sizes, seed=seed)
     x, h0, *weights = values.values()
@@ -149,7 +149,7 @@ def test_a_sequence_cut_in_two_with_the_state_carried_over_gives_the_same(sizes,
 
 
 @given(sizes, st.integers(0, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_truncation_longer_than_the_sequence_changes_nothing(sizes, extra):
     values = arguments(*sizes)
     h, cache = reference.rnn_forward(*values.values())
@@ -241,8 +241,9 @@ def test_the_backward_pass_and_the_output_and_the_limits_name_what_does_not_fit(
         reference.rnn_backward(np.zeros((2, 4)), cache)
     with pytest.raises(ValueError, match="dh holds int64; it must hold floats"):
         reference.rnn_backward(np.ones(h.shape, int), cache)
-    with pytest.raises(ValueError, match="truncate is 0; it must be None or a number of steps, at least 1"):
-        reference.rnn_backward(h, cache, truncate=0)
+    for truncate in (0, -1, 2.5):
+        with pytest.raises(ValueError, match=f"truncate is {truncate}; it must be None or a whole number of steps"):
+            reference.rnn_backward(h, cache, truncate=truncate)
     with pytest.raises(ValueError, match=r"h has shape \(2, 5, 4\); it must have shape \(B, T, 3\)"):
         reference.rnn_output(h, np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(ValueError, match=r"b_y has shape \(3,\); it must have shape \(2,\)"):
