@@ -36,7 +36,7 @@ export default {
         change: (value) => set(name)(model.get(name).map((old, i) => (i === t ? value : old))),
       }))])), numberBox({ label: "bias b", value: model.get("b"), change: set("b") })));
     const go = (step) => () => set("step")(clamp(step(model.get("step")), 0, T));
-    const back = button("One step back in time", go((n) => n + 1), { class: "main" });
+    const back = button("Step back", go((n) => n + 1), { class: "main" });
     const undo = button("Undo", go((n) => n - 1)), all = button("All", go(() => T)), again = button("Start again", go(() => 0));
     const says = html("output", { class: "says" }), sums = html("div");
 
@@ -54,7 +54,7 @@ export default {
         const x = column(t), before = column(t - 1), step = walk[T - 1 - t], gone = T - t <= done, dim = done ? forward : {};
         const right = gone ? 4 : 0, drawn = [
           svg("text", { x, y: LOW + 4, "text-anchor": "middle" }, `x${t + 1}`, svg("tspan", { x, dy: 13, "font-size": 10 }, text(model.get("x")[t]))),
-          arrow(x, LOW - 11, x, H + r + 15, dim),
+          arrow(x, LOW - 11, x, H + r + (gone ? 15 : 1), dim),
           arrow(before + r, H - right, x - r - 1, H - right, dim),
           node(x, H, `h${t + 1}`, text(h[t]), T - t === done),
         ];
@@ -90,8 +90,8 @@ export default {
       says.replaceChildren(...words);
     };
 
-    el.append(html("div", { class: "row" }, back, undo, all, again), graph, says, scroll("Terms of the gradient", sums),
-      html("div", { class: "row" }, share, loss, truncate), w_hh, w_ih, inputs);
+    el.append(html("div", { class: "together" }, back, undo, all, again), graph, says, scroll("Terms of the gradient", sums),
+      html("div", { class: "together" }, share, loss, truncate), w_hh, w_ih, inputs);
     model.on(["step", "weight", ...names].map((name) => `change:${name}`).join(" "), draw);
     draw();
   },

@@ -22,7 +22,7 @@ export default {
         html("thead", {}, html("tr", {}, html("td"), words.map((word, t) => html("th", { scope: "col" }, html("span", {}, word)))),
           html("tr", {}, html("th", { scope: "row" }, "id"), ids.map((id) => html("td", {}, html("b", {}, `${id}`))))),
         html("tbody", {}, tokens.map((token, k) => html("tr", {}, html("th", { scope: "row" }, `${k} ${token}`),
-          ids.map((id) => tint(html("td", { class: id === k ? "cell one" : "cell" }, id === k ? "1" : "0"), id !== k ? 0 : k === unknown ? -1 : 1)))))));
+          ids.map((id) => tint(html("td", { class: id === k ? "square one" : "square" }, id === k ? "1" : "0"), id !== k ? 0 : k === unknown ? -1 : 1)))))));
       says.replaceChildren(words.length
         ? `${words.length} words give a matrix of shape (n_x, T_x) = (${n}, ${words.length}) with ${words.length} ones. `
           + (strange.length ? `Not in the vocabulary: ${strange.join(", ")}. <unk> stands for ${strange.length > 1 ? "them" : "it"}.` : "Every word is known.")

@@ -10,7 +10,7 @@ export default {
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
     const size = slider({ label: "vocabulary n_x", min: model.get("least"), max: tokens.length, step: 1, value: model.get("n_x"), show: (n) => text(n, 0), change: (n) => set("n_x", n) });
 
-    const cells = ids.map((row, i) => row.map((_, t) => html("td", { class: "cell", "data-place": `${i},${t}` })));
+    const cells = ids.map((row, i) => row.map((_, t) => html("td", { class: "square", "data-place": `${i},${t}` })));
     const grid = html("table", { class: "tensor", role: "grid", "aria-label": "Word ids: one row an example, one column a step; the arrow keys move" },
       html("thead", {}, html("tr", {}, html("td"), range(T).map((t) => html("th", { scope: "col" }, `${t + 1}`)))),
       html("tbody", {}, cells.map((row, i) => html("tr", {}, html("th", { scope: "row" }, `(${i + 1})`), row))));

@@ -12,7 +12,7 @@ export default {
     const H = W_aa.length, width = H + symbols.length, heads = [...range(H).map((j) => `a${j + 1}`), ...symbols];
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
     const time = slider({ label: "time step t", min: 1, max: steps.length, step: 1, value: model.get("step"), show: (t) => text(t, 0), change: (t) => set("step", t) });
-    const cells = W_aa.map((row, i) => [...row, ...W_ax[i]].map((w, j) => tint(html("td", { class: `cell${j === H ? " cut" : ""}` }, number(w)), w / 2)));
+    const cells = W_aa.map((row, i) => [...row, ...W_ax[i]].map((w, j) => tint(html("td", { class: `square${j === H ? " cut" : ""}` }, number(w)), w / 2)));
     const line = (name) => {
       const row = range(width).map((j) => html("td", { class: j === H ? "cut" : null }));
       return { row, line: html("tr", {}, html("th", { scope: "row" }, name), row) };

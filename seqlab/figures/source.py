@@ -9,19 +9,19 @@ import textwrap
 class Source:
     """Code of the package, as a highlighted listing.
 
-    The listing is Markdown, so that each reader colours it in its own way: the site with its light and dark styles
-    and a copy button, JupyterLab, VS Code and Colab as they colour code.
+    It begins with a comment that names its file. It is Markdown, so that each place colours it in its own way: the
+    site with its light and dark styles and a copy button, JupyterLab, VS Code and Colab as they colour code.
     """
 
-    def __init__(self, name, code):
-        self.name, self.code = name, code
+    def __init__(self, file, code):
+        self.file, self.code = file, code
 
     def _repr_markdown_(self):
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", self.code)), default=0))
-        return f"*From* `{self.name}`\n\n{fence}python\n{self.code}\n{fence}\n"
+        return f"{fence}python\n{self!r}\n{fence}\n"
 
     def __repr__(self):
-        return f"# {self.name}\n{self.code}"
+        return f"# {self.file}\n{self.code}"
 
 
 def source(*objects, docstring=False):
@@ -43,19 +43,20 @@ def source(*objects, docstring=False):
     """
     if not objects:
         raise ValueError("source got nothing to show; give it a function or a class")
-    names, parts = [], []
+    modules, parts = [], []
     for thing in objects:
         thing = getattr(thing, "fn", thing)  # a Triton kernel keeps its function there
         try:
             code = textwrap.dedent(inspect.getsource(thing)).rstrip()
         except (TypeError, OSError) as error:
             raise ValueError(f"{thing!r} has no Python source; give source a function or a class") from error
-        names.append((thing.__module__, thing.__qualname__))
+        modules.append(thing.__module__)
         parts.append(code if docstring else _first_lines(code))
-    modules = {module for module, _ in names}
-    if len(modules) > 1:
-        raise ValueError(f"source shows code of one module at a time; this comes from {', '.join(sorted(modules))}")
-    return Source(f"{names[0][0]}.{', '.join(name for _, name in names)}", "\n\n\n".join(parts))
+    if len(set(modules)) > 1:
+        raise ValueError(
+            f"source shows code of one module at a time; this comes from {', '.join(sorted(set(modules)))}"
+        )
+    return Source(modules[0].replace(".", "/") + ".py", "\n\n\n".join(parts))
 
 
 def _first_lines(code):
@@ -65,7 +66,7 @@ def _first_lines(code):
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or ast.get_docstring(node) is None:
             continue
         body = node.body[0]
-        first = re.sub(r"(,|:| of)? :\w+:`[^`]*`", "", ast.get_docstring(node).splitlines()[0])
+        first = re.sub(r"(?:[,;:]| and| of| by| in)* :\w+:`[^`]*`", "", ast.get_docstring(node).splitlines()[0])
         for number in range(body.lineno - 1, body.end_lineno):
             lines[number] = None
         lines[body.lineno - 1] = " " * body.col_offset + f'"""{first}"""'

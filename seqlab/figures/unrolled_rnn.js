@@ -48,7 +48,7 @@ export default {
     const columns = range(T).map((t) => {
       const bars = html("div", { class: "bars", role: "img" },
         symbols.map((letter) => html("span", {}, html("b", {}, letter), html("i"), html("span"))));
-      const state = html("div", { class: "state" }, range(H).map(() => html("span", { class: "cell" })));
+      const state = html("div", { class: "state" }, range(H).map(() => html("span", { class: "square" })));
       const wants = t < T - 1 ? html("b") : letterBox(T, "letter wanted at the last step");
       const input = letterBox(t, `letter read at step ${t + 1}`);
       const look = button(`t = ${t + 1}`, () => set("step", t + 1), { "aria-label": `Go to step ${t + 1}` });
@@ -135,7 +135,7 @@ export default {
       arithmetic(now, steps[t], w, text_[t + 1]);
     };
 
-    el.append(html("div", { class: "row" }, weights, html("div", { class: "row" }, back, forth, again)),
+    el.append(html("div", { class: "together" }, weights, html("div", { class: "together" }, back, forth, again)),
       unrolled, says, inside, details);
     model.on("change:text change:weights change:step", draw);
     draw();

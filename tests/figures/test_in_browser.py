@@ -91,7 +91,7 @@ def press(locator, *keys):
 def test_every_figure_is_clean_and_fits(shown, width, dark):
     with shown(*(kind() for kind in KINDS), width=width, dark=dark, reduced_motion=True) as page:
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        for name in ("Step", "One step back in time"):
+        for name in ("Step", "Step back"):
             press(button(page, name), "Enter", "Enter")
         assert axe(page) == []
         assert overflow(page) == 0
@@ -403,7 +403,7 @@ def test_the_reader_walks_back_by_keyboard_and_the_terms_add_up(shown):
     figure = figures.BackwardGraph()
     state = dict(figure.state)
     with shown(figure, width=PHONE) as page:
-        back = button(page, "One step back in time")
+        back = button(page, "Step back")
         for step in range(1, 6):
             press(back, "Enter")
             rows = np.array(numbers(page, ".seqlab-live .scroll")).reshape(step, 5)
@@ -464,7 +464,7 @@ def test_a_smaller_vocabulary_turns_words_into_unknown_ones(shown):
         for _ in range(10):
             press(slider(page, "vocabulary"), "ArrowLeft")
         known = len(figure.state["tokens"]) - 10
-        got = page.locator("[role=grid] td.cell").all_inner_texts()
+        got = page.locator("[role=grid] td.square").all_inner_texts()
         want = [id if id < known else 1 for row in figure.state["ids"] for id in row]
         assert [int(x) for x in got] == want
         assert 1 in want

@@ -9,7 +9,7 @@ from seqlab.shapes import check_shape
 
 
 class Documented:
-    """A class, :eq:`some-label`.
+    """A class, :eq:`some-label`, :eq:`more` and :eq:`most` of it.
 
     More lines.
     """
@@ -27,8 +27,7 @@ class Documented:
 def test_the_listing_is_the_code_of_the_package():
     listing = source(check_shape, docstring=True)
     assert listing.code == inspect.getsource(check_shape).rstrip()
-    assert "`seqlab.shapes.check_shape`" in listing._repr_markdown_()
-    assert "```python\ndef check_shape(" in listing._repr_markdown_()
+    assert listing._repr_markdown_().startswith("```python\n# seqlab/shapes.py\ndef check_shape(")
 
 
 def test_a_docstring_is_shortened_to_its_first_line_and_nothing_else_changes():
@@ -41,14 +40,17 @@ def test_a_docstring_is_shortened_to_its_first_line_and_nothing_else_changes():
 
 def test_classes_and_methods_are_shortened_too_and_cross_references_left_out():
     code = source(Documented).code
-    assert '    """A class."""' in code
+    assert '    """A class of it."""' in code
     assert '        """Do it."""' in code
     assert "eq:" not in code
     compile(code, "listing", "exec")
 
 
 def test_code_with_backticks_stays_inside_its_fence():
-    assert source(Documented)._repr_markdown_().count("\n````") == 2
+    text = source(Documented)._repr_markdown_()
+    assert text.startswith("````python\n")
+    assert text.endswith("\n````\n")
+    assert text.count("````") == 2
 
 
 def test_a_kernel_shows_the_function_it_wraps():
@@ -58,7 +60,7 @@ def test_a_kernel_shows_the_function_it_wraps():
 
 def test_several_functions_of_one_module_are_shown_together():
     listing = source(show, style)
-    assert listing.name == "seqlab.figures.style.show, style"
+    assert listing.file == "seqlab/figures/style.py"
     assert listing.code.index("def show") < listing.code.index("def style")
     with pytest.raises(ValueError, match="one module at a time; this comes from"):
         source(show, check_shape)
