@@ -21,7 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BOOK, BUILD = ROOT / "book", ROOT / "_build"
 SITE, LOG, STATE = BUILD / "html", BUILD / "book.log", BUILD / "book.state"
-FRAME = ("_toc.yml", "_templates", "assets", "references.bib", "sphinx_course.py", "syllabus.json")  # every page hangs on these
+# Every page hangs on these.
+FRAME = (
+    "_toc.yml",
+    "_templates",
+    "assets",
+    "references.bib",
+    "sphinx_course.py",
+    "syllabus.json",
+)
 CACHES_KEPT = 3
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL|Exception|Error)\b")
@@ -53,7 +61,9 @@ def where_it_failed(path, cell, error):
     """Say in two lines which chapter, cell and line failed, and with what error."""
     kind, text = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
     trace = ESCAPES.sub("", "\n".join(getattr(error, "traceback", "") or "").replace("\n\n", "\n"))
-    found = re.findall(r"Cell In\s*\[\d+\], line (\d+)", ESCAPES.sub("", str(error))) or re.findall(r"line (\d+)", trace)
+    found = re.findall(r"Cell In\s*\[\d+\], line (\d+)", ESCAPES.sub("", str(error))) or re.findall(
+        r"line (\d+)", trace
+    )
     lines = cell["source"].splitlines() or [""]
     number = min(int(found[0]), len(lines)) if found else 1
     place = f"{path.relative_to(ROOT)}, cell '{cell.get('id', '?')}', line {number}"
@@ -243,7 +253,9 @@ def serve(port):
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Quiet, directory=str(SITE)))
     except (OSError, OverflowError):
-        print(f"Port {port} cannot be used here (taken?): choose another, `make serve PORT={port + 1}`.", file=sys.stderr)
+        print(
+            f"Port {port} cannot be used here (taken?): choose another, `make serve PORT={port + 1}`.", file=sys.stderr
+        )
         return 1
     print(f"The book is at http://localhost:{server.server_port} (Ctrl-C stops it).", flush=True)
     with server:
@@ -258,7 +270,7 @@ def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", type=int, metavar="PORT", help="show the built site, build nothing")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="chapters run at the same time (default: 2)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="chapters run side by side (default: 2)")
     options = parser.parse_args(arguments)
     if options.serve is not None:
         return serve(options.serve)

@@ -147,10 +147,16 @@ def describe(doctree):
     return ""
 
 
+def mend(page):
+    """Correct what the extensions write: a role that browsers have given up, and one id for every exercise."""
+    page = page.replace('role="doc-biblioentry"', 'role="listitem"')
+    return re.sub(r' id="(exercise|solution|proof)-content"', "", page)
+
+
 def finish_page(app, pagename, templatename, context, doctree):
-    """Mark languages and describe the page just before it is written."""
+    """Mend the page, mark its languages and describe it, just before it is written."""
     if doctree is not None:
-        context["body"] = mark_languages(context["body"])
+        context["body"] = mark_languages(mend(context["body"]))
         if description := describe(doctree):
             context["metatags"] += f'<meta name="description" content="{html.escape(description)}">\n'
 

@@ -4,7 +4,7 @@ const boxes = "mjx-container, pre, .cell_output .output, .pst-scrollable-table-c
 function reachable() {
   for (const formula of document.querySelectorAll("mjx-container:not([display='true'])")) {
     const room = formula.parentElement.closest("p, li, td, dd, div").clientWidth;
-    formula.classList.toggle("wide", formula.firstElementChild.offsetWidth > room);
+    formula.classList.toggle("wide", room > 0 && formula.firstElementChild.offsetWidth > room);
   }
   for (const box of document.querySelectorAll(boxes)) {
     const scrolls = ["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth;
@@ -15,8 +15,13 @@ function reachable() {
 
 window.addEventListener("load", () => {
   const typeset = window.MathJax?.startup?.promise ?? Promise.resolve();
-  typeset.then(() => setTimeout(reachable));
-  document.addEventListener("click", () => setTimeout(reachable));
-  window.addEventListener("resize", reachable);
+  const changed = new ResizeObserver(() => requestAnimationFrame(reachable)); // fonts arrive, folds open, phones turn
+  typeset.then(() => {
+    for (const box of document.querySelectorAll(boxes)) {
+      changed.observe(box);
+      if (box.firstElementChild) changed.observe(box.firstElementChild);
+    }
+    reachable();
+  });
 });
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(fold => { fold.open = true; }));

@@ -42,12 +42,17 @@ def test_every_internal_link_and_anchor_resolves(html, soups):
 
 def test_no_page_names_a_script_a_sheet_or_a_font_elsewhere(html, soups):
     for page, soup in soups.items():
-        outside = [e for e in soup.select("script[src], link[href]:not([rel~=canonical]), img[src], iframe[src]")
-                   if re.match(r"(https?:)?//", e.get("src") or e.get("href"))]
+        outside = [
+            e
+            for e in soup.select("script[src], link[href]:not([rel~=canonical]), img[src], iframe[src]")
+            if re.match(r"(https?:)?//", e.get("src") or e.get("href"))
+        ]
         assert outside == [], page
         assert not soup.find("script", src=re.compile(r"require|thebe|fontawesome|embed-amd")), page
     for sheet in html.rglob("*.css"):
-        assert not re.search(r"url\(\s*['\"]?(https?:)?//|@import\s+['\"]?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
+        assert not re.search(
+            r"url\(\s*['\"]?(https?:)?//|@import\s+['\"]?(https?:)?//", sheet.read_text(encoding="utf-8")
+        ), sheet.name
 
 
 def test_ids_are_unique_on_a_page(soups):

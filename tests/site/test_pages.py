@@ -32,7 +32,10 @@ def test_no_page_is_wider_than_its_window(visits):
 
 
 def test_the_page_follows_the_systems_wish_for_dark(visits):
-    assert complaints(visits, lambda v: [v.look["theme"]] if v.look["theme"] != ("dark" if v.dark else "light") else []) == []
+    assert (
+        complaints(visits, lambda v: [v.look["theme"]] if v.look["theme"] != ("dark" if v.dark else "light") else [])
+        == []
+    )
 
 
 def test_every_formula_is_typeset(visits):
