@@ -31,6 +31,8 @@ SEEDS = (1, 2)
 KILLED = 0.95  # the least part of the mutants that the checks must notice
 CONFIRMED = 3  # declared variants that are also graded by the real engine
 HEADS = ("import ", "from ", "@", "for ", "while ", "if ", "elif ", "else", "with ", "def ", "class ", "try")
+HOME = Path(__file__).resolve().parent
+JUDGES = ("model", "values", "emit", "intake", "kernel", "sandbox", "plugin", "reference", "trial", "run")
 SPECIALS = (sources.NOTEBOOK, sources.VARIANTS)
 
 
@@ -408,85 +410,85 @@ def run_gates(
     -------
     gates, public, alive : the list of Gate, the expected values at the public seed, the mutants nobody noticed.
     """
-    warm = ("torch",) if assignment.needs_torch else ()
+    with trials.Pool(workers, ("torch",) if assignment.needs_torch else ()) as pool:
+        gates, public, alive = _gates_without_engine(
+            assignment, variants, folder, release, pool, with_mutants, progress
+        )
+    if with_engine and all(gate.ok for gate in gates):
+        notebook = release_notebook(assignment)
+        gates.append(_confirm(assignment, notebook, variants, lambda done, total: progress("engine", done, total)))
+    return gates, public, alive
+
+
+def _gates_without_engine(assignment, variants, folder, release, pool, with_mutants, progress):
     everything, visible = assignment.checks, [check for check in assignment.checks if check.visible]
     stubs = {answer.id: answer.stub for answer in assignment.answers}
-    gates, alive = [], []
 
     def attempt(worker, answers, seed, checks=everything, seconds=None):
         return trials.attempt(worker, assignment, answers, checks, seed, seconds)
 
+    def each(stage, jobs, run):
+        for number, done in enumerate(pool.map(jobs, run), start=1):
+            progress(stage, number, len(jobs))
+            yield done
+
     first = [("first", {}, SEEDS[0]), ("again", {}, SEEDS[0]), ("other", {}, SEEDS[1]), ("public", {}, PUBLIC_SEED)]
     first.append(("untouched", stubs, SEEDS[0]))
-    runs, taken = {}, {}
 
     def timed(worker, job):
         started = time.monotonic()
-        return attempt(
-            worker, job[1], job[2], visible if job[0] == "public" else everything
-        ), time.monotonic() - started
+        trial = attempt(worker, job[1], job[2], visible if job[0] == "public" else everything)
+        return trial, time.monotonic() - started
 
-    for number, (job, (trial, seconds)) in enumerate(trials.in_parallel(first, timed, workers, warm)):
-        runs[job[0]], taken[job[0]] = trial, seconds
-        progress("solution", number + 1, len(first))
-    solved = min(taken["first"], taken["again"], taken["other"])
-    gates.append(_gate_solution(assignment, [runs["first"], runs["again"], runs["other"]], solved))
+    runs = {job[0]: result for job, result in each("solution", first, timed)}
+    solved = min(runs[name][1] for name in ("first", "again", "other"))
+    runs = {name: trial for name, (trial, _) in runs.items()}
+    gates = [_gate_solution(assignment, [runs["first"], runs["again"], runs["other"]], solved)]
     if not gates[0].ok:
-        return gates, {}, alive
+        return gates, {}, []
     expected = {SEEDS[0]: runs["first"].values, SEEDS[1]: runs["other"].values}
     gates.append(_gate_untouched(assignment, expected[SEEDS[0]], runs["untouched"]))
     gates.append(gate_leaks(assignment, folder, release))
 
-    declared = [(variant, seed) for variant in (*variants.wrong, *variants.right) for seed in SEEDS]
-    done = []
     patience = max(3.0, 8 * solved)
-    for (variant, seed), trial in trials.in_parallel(
-        declared,
-        lambda worker, job: attempt(worker, {job[0].answer: job[0].source}, job[1], seconds=patience),
-        workers,
-        warm,
-    ):
-        done.append((variant, seed, trial))
-        progress("variants", len(done), len(declared))
+    declared = [(variant, seed) for variant in (*variants.wrong, *variants.right) for seed in SEEDS]
+
+    def declare(worker, job):
+        return attempt(worker, {job[0].answer: job[0].source}, job[1], seconds=patience)
+
+    done = [(*job, trial) for job, trial in each("variants", declared, declare)]
     gates += _gate_variants(assignment, variants, expected, done)
+    if not with_mutants:
+        return gates, runs["public"].values, []
 
-    if with_mutants:
-        jobs = [mutant for answer in assignment.answers for mutant in mutants(answer)]
-        own = {answer.id: [check for check in everything if check.answer == answer.id] for answer in assignment.answers}
+    own = {answer.id: [check for check in everything if check.answer == answer.id] for answer in assignment.answers}
 
-        def killer(worker, mutant):
-            for seed in SEEDS:
-                trial = attempt(worker, {mutant.answer: mutant.source}, seed, own[mutant.answer], patience)
-                _, why = passed(assignment, expected[seed], trial, own[mutant.answer])
-                if why:
-                    return min(why)
-            return None
+    def killer(worker, mutant):
+        for seed in SEEDS:
+            trial = attempt(worker, {mutant.answer: mutant.source}, seed, own[mutant.answer], patience)
+            _, why = passed(assignment, expected[seed], trial, own[mutant.answer])
+            if why:
+                return min(why)
+        return None
 
-        results = []
-        for mutant, killed_by in trials.in_parallel(jobs, killer, workers, warm):
-            results.append((mutant, killed_by))
-            progress("mutants", len(results), len(jobs))
-        gate, alive = _gate_mutants(assignment, variants, results)
-        gates.append(gate)
-    if with_engine and all(gate.ok for gate in gates):
-        gates.append(
-            _confirm(assignment, json.loads(filled(release_notebook(assignment), {})), variants,
-                     lambda done, total: progress("engine", done, total))
-        )  # fmt: skip
-    return gates, runs["public"].values, alive
+    changed = [mutant for answer in assignment.answers for mutant in mutants(answer)]
+    gate, alive = _gate_mutants(assignment, variants, list(each("mutants", changed, killer)))
+    return [*gates, gate], runs["public"].values, alive
 
 
 # ------------------------------------------------------------------------------------------------- bundle
 
 
 def grader_version():
-    """A hash of the grader's own code: another one may judge otherwise."""
-    return _hash_files(sorted(Path(__file__).parent.glob("*.py")))
+    """A hash of the code that judges: another one may judge otherwise. What only reports and builds is left out."""
+    return _hash_files([HOME / f"{name}.py" for name in JUDGES])
 
 
 def environment():
-    """What a value may depend on besides the code: Python and the libraries."""
-    found = {}
+    """What a value may depend on besides the grader: Python, the libraries, the rooms that answers and checks use."""
+    rooms = sorted(HOME.parent.rglob("*.py"))
+    silent = {HOME, HOME.parent / "figures", HOME.parent / "bench"}
+    found = {"seqlab": _hash_files([path for path in rooms if not silent & set(path.parents)])}
     for library in ("numpy", "torch", "nbval", "ipykernel", "triton"):
         try:
             found[library] = metadata.version(library)
@@ -505,7 +507,8 @@ def _hash_files(paths):
 def source_hash(folder):
     """A hash of everything that a bundle is made from: the assignment's folder and the grader."""
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return hashlib.sha256((_hash_files(files) + grader_version()).encode()).hexdigest()
+    own = [HOME / f"{name}.py" for name in ("source", "build", "mutants")]
+    return hashlib.sha256((_hash_files(files) + grader_version() + _hash_files(own)).encode()).hexdigest()
 
 
 def is_current(folder, bundle):

@@ -39,16 +39,18 @@ while True:
     except OSError:
         pass""",
     "prints without end": 'while True:\n    print("all work and no play " * 40, flush=True)',
-    "looks for the solutions on the disk": """\
-import os
-found = []
-for folder, _, files in os.walk("/"):
-    if folder.startswith(("/proc", "/sys")):
-        continue
-    for file in files:
-        if file in ("assignment.json", "canonical.ipynb", "expected.json", "assignment.ipynb"):
-            found.append(open(os.path.join(folder, file)).read())
-raise RuntimeError(f"found {len(found)} files with solutions")""",
+    "takes the solution from the disk": """\
+import json, os, seqlab
+place = os.path.dirname(os.path.dirname(seqlab.__file__))
+for folder, folders, files in [*os.walk(os.getcwd()), *os.walk(place)]:
+    folders[:] = [name for name in folders if name not in ("lib", "share", "bin")]
+    if "assignment.json" in files:
+        for answer in json.load(open(os.path.join(folder, "assignment.json")))["answers"]:
+            if answer["id"] == "ANSWER":
+                space = dict(globals())
+                exec(answer["solution"], space)
+                return space["FUNCTION"](*args, **kwargs)
+raise LookupError("there is no solution to be found")""",
     "equals everything": """\
 class Anything:
     def __eq__(self, other):
@@ -100,8 +102,9 @@ def attack(answer, body):
     functions = [node for node in ast.parse(answer.solution).body if isinstance(node, ast.FunctionDef)]
     if not functions:
         return body
-    inside = textwrap.indent(body, "    ")
-    return "\n\n".join(f"def {function.name}(*args, **kwargs):\n{inside}" for function in functions) + "\n"
+    body = body.replace("ANSWER", answer.id)
+    bodies = {one.name: textwrap.indent(body.replace("FUNCTION", one.name), "    ") for one in functions}
+    return "\n\n".join(f"def {name}(*args, **kwargs):\n{inside}" for name, inside in bodies.items()) + "\n"
 
 
 def _lost(assignment, *variants):

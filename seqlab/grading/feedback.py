@@ -30,8 +30,8 @@ body.wide { max-width: 70rem; }
 h1 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; display: flex; flex-wrap: wrap; gap: .25rem 1rem;
   justify-content: space-between; }
-h2 span, .score { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.score { font-size: 1.9rem; font-weight: 650; margin: .5rem 0 0; }
+h2 span, .score { font-variant-numeric: tabular-nums; }
+.score { font-size: 1.9rem; line-height: 1.2; font-weight: 650; margin: .5rem 0 0; }
 .soft { color: var(--soft); margin: 0; }
 ul { list-style: none; margin: 0; padding: 0; border-top: 1px solid var(--line); }
 li { border-bottom: 1px solid var(--line); padding: .55rem 0; overflow-wrap: anywhere; }
@@ -71,7 +71,8 @@ def _page(title, body, wide=False):
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        '<link rel="icon" href="data:,">\n'
         f"<title>{shown(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body{' class=wide' if wide else ''}>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
@@ -104,10 +105,10 @@ def _check(standing, check, result):
         f'<span>{shown(check["title"])}: <span class="{"lost" if lost else "passed"}">{STATUS[state]}</span></span>'
         f"<span>{standing.earned(check['id']):g} / {check['points']:g}</span></div>"
     ]
-    message = result.message if result else ""
+    message = result.message.removesuffix(check["hint"]).rstrip(". ") if result else ""
     if lost and message:
-        lines.append(f'<p class="hint">{shown(message)}</p>')
-    if lost and check["hint"] and check["hint"] not in message:
+        lines.append(f'<p class="hint">{shown(message[0].upper() + message[1:])}.</p>')
+    if lost and check["hint"]:
         lines.append(f'<p class="hint">Hint: {shown(check["hint"])}</p>')
     lines.append(_changed(standing, check))
     return "".join(lines) + "</li>"

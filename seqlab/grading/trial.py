@@ -19,10 +19,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from seqlab.grading.model import State
 
@@ -330,35 +329,34 @@ def attempt(worker, assignment, answers, checks, seed, seconds=None):
     return whole
 
 
-def in_parallel(jobs: Iterable, run, workers=2, warm=()):
-    """Run `run(worker, job)` for every job on a few worker processes; yield (job, result) in the order of the jobs."""
-    free, ready = [Worker(warm) for _ in range(workers)], threading.Semaphore(workers)
-    lock = threading.Lock()
+class Pool:
+    """A few workers that stay warm; use it in a `with` block."""
 
-    def one(job):
-        with ready:
-            with lock:
-                worker = free.pop()
+    def __init__(self, workers=2, warm=()):
+        self.free, self.lock = [Worker(warm) for _ in range(workers)], threading.Lock()
+        self.threads = ThreadPoolExecutor(workers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self.free:
+            worker.close()
+
+    def map(self, jobs, run):
+        """Do `run(worker, job)` for every job, a worker each; yield (job, result) in the order of the jobs."""
+
+        def one(job):
+            with self.lock:
+                worker = self.free.pop()
             try:
                 return job, run(worker, job)
             finally:
-                with lock:
-                    free.append(worker)
+                with self.lock:
+                    self.free.append(worker)
 
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(one, jobs)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for worker in free:
-            worker.close()
-
-
-def with_sources(assignment, sources):
-    """The same assignment with other sources in some of its cells."""
-    return replace(
-        assignment, cells=tuple(replace(cell, source=sources.get(cell.id, cell.source)) for cell in assignment.cells)
-    )
+        yield from self.threads.map(one, jobs)
 
 
 if __name__ == "__main__":
