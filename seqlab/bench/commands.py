@@ -71,7 +71,8 @@ def _tables(report):
         for heading in ("error", "median", "middle half", *(["of floor"] if known else []), "best peer / this"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
-            cells = [row["way"], f"{max(row['errors'].values()):.1e}", _time(row["seconds"])]
+            errors = row["errors"].values()
+            cells = [row["way"], "-" if None in errors else f"{max(errors):.1e}", _time(row["seconds"])]
             cells.append(" to ".join(map(_time, row["quartiles"])) if row["quartiles"] else "-")
             if known:
                 cells.append(f"{row['of_floor']:.0%}" if row["of_floor"] else "-")
@@ -98,7 +99,7 @@ def _write(path, report):
 
     beside = path.with_name(path.name + ".new")
     try:
-        beside.write_text(json.dumps(report, indent=1) + "\n")
+        beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

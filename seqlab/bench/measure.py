@@ -92,7 +92,7 @@ def _case_rows(case, shape, device, known, repeat):
                 "pass": case.passes,
                 "way": name,
                 "role": "ours" if name in case.ours else "peer",
-                "errors": errors[name],
+                "errors": {key: error if np.isfinite(error) else None for key, error in errors[name].items()},
                 "tolerance": case.tolerance,
                 "right": right[name],
                 "seconds": seconds,

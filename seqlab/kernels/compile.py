@@ -33,7 +33,7 @@ def compile_for(fn, signature, constants, arch=90, divisible=None, **options):
     Parameters
     ----------
     fn : a `triton.jit` function, tuned or not.
-    signature : dict from each argument that is no constant to its type, {"x_ptr": "*fp32", "T": "i32"}.
+    signature : dict from each argument that is no constant to its type, ``{"x_ptr": "*fp32", "T": "i32"}``.
     constants : dict from each `tl.constexpr` argument to its value.
     arch : 90 for Hopper.
     divisible : names of arguments that are multiples of 16, which a launch finds out by itself; None stands for every

@@ -107,7 +107,8 @@ def tuned(configs, key, prune=None):
     ----------
     configs : list of `triton.Config`.
     key : names of the kernel's arguments.
-    prune : None, or a function (configs, named_args, **kwargs) -> configs worth a try.
+    prune : None, or a function that gives the configurations worth a try; it takes all of them, the arguments by name,
+        and the constants as keywords.
     """
     import triton
 

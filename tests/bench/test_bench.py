@@ -172,6 +172,15 @@ def test_a_red_check_ends_the_command_with_an_error(monkeypatch):
     assert "wrong results, not timed: ours" in result.output
 
 
+def test_a_result_that_is_no_number_still_makes_a_file(monkeypatch, tmp_path):
+    monkeypatch.setitem(BENCHMARKS, "toy", toy(wrong=float("nan")))
+    path = tmp_path / "toy.json"
+    result = runner.invoke(app, ["bench", "toy", "--shapes", "small", "--repeat", "1", "--out", str(path)])
+    assert result.exit_code == 1
+    row = json.loads(path.read_text(), parse_constant=pytest.fail)["rows"][0]
+    assert (row["errors"], row["right"], row["seconds"]) == ({"y": None}, False, None)
+
+
 def test_a_full_disk_loses_nothing(monkeypatch, tmp_path):
     monkeypatch.setitem(BENCHMARKS, "toy", toy())
     path = tmp_path / "toy.json"
