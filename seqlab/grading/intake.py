@@ -11,7 +11,6 @@ import re
 MAX_BYTES = 20_000_000
 MAX_SOURCE = 200_000  # characters of one answer
 MAX_CELLS = 100_000
-MAX_DEPTH = 100
 MAX_DIGITS = 1000
 MARKER = re.compile(r"^[ \t]*#+[ \t]*answer[ \t]*:[ \t]*(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 DEFINED = re.compile(r"^(?:async )?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
@@ -75,12 +74,12 @@ def read(submission):
     """
     if len(submission) > MAX_BYTES:
         raise NotANotebook(
-            f"the file has {len(submission):,} bytes, and at most {MAX_BYTES:,} are taken: clear the outputs and hand it in again"
+            f"the file has {len(submission):,} bytes, and at most {MAX_BYTES:,} are taken: "
+            "clear the outputs and hand it in again"
         )
     if not submission.strip(b"\0 \t\r\n"):
         raise NotANotebook("the file is empty: save the notebook and hand it in again")
     text, problems = _decoded(submission)
-    _check_depth(text)
     repeated = set()
 
     def pairs(items):
@@ -102,7 +101,11 @@ def read(submission):
         notebook = json.loads(text, object_pairs_hook=pairs, parse_int=number)
     except NotANotebook:
         raise
-    except (ValueError, RecursionError, MemoryError) as wrong:
+    except (RecursionError, MemoryError):
+        raise NotANotebook(
+            "the file is nested deeper than any notebook: hand in the .ipynb file that Jupyter saved"
+        ) from None
+    except ValueError as wrong:
         where = f" (line {wrong.lineno})" if isinstance(wrong, json.JSONDecodeError) else ""
         raise NotANotebook(
             f"the file is no notebook, its text is not JSON{where}: hand in the .ipynb file that Jupyter saved"
@@ -116,34 +119,16 @@ def read(submission):
 
 def _decoded(submission):
     problems = []
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if submission.startswith(mark):
-            break
-    else:
-        encoding = "utf-8"
-        if submission[1:2] == b"\0" or submission[:1] == b"\0":
-            encoding = "utf-16-le" if submission[1:2] == b"\0" else "utf-16-be"
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    encoding = next((name for mark, name in marks.items() if submission.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in submission[:2]:
+        encoding = "utf-16-le" if submission[1:2] == b"\0" else "utf-16-be"
     try:
         text = submission.decode(encoding)
     except UnicodeDecodeError:
         text = submission.decode(encoding, "replace")
         problems.append("some bytes of the file are not text and were replaced; a person should look")
     return text, problems
-
-
-def _check_depth(text):
-    """Refuse nesting that no notebook has, before a parser meets it."""
-    depth = 0
-    for piece in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
-        first = piece[0][0]
-        if first in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise NotANotebook(
-                    f"the file is nested deeper than {MAX_DEPTH} levels, as no notebook is: hand in the file that Jupyter saved"
-                )
-        elif first in "]}":
-            depth -= 1
 
 
 def _cells(notebook, problems):
@@ -226,7 +211,7 @@ def _choose(name, stub, candidates, problems):
     written = [source for source in sources if not same(source, stub)]
     if len(written) > 1:
         problems.append(
-            f"the answer {name!r} stands in {len(written)} cells that differ; the first was graded, a person should look"
+            f"the answer {name!r} stands in {len(written)} different cells; the first was graded, a person should look"
         )
     chosen = (written or list(sources))[0]
     if len(chosen) > MAX_SOURCE:

@@ -30,6 +30,7 @@ PRINTED = 20_000  # characters of a cell's output that are kept
 INTERRUPT_SECONDS = 1.0  # for a cell to stop by itself at its deadline
 IDLE_SECONDS = 2.0  # for a cell's last output to arrive after it ended
 POLL_MS = 50
+START_SECONDS = 60.0
 WATCH_SECONDS = 0.3  # between two looks at the kernel's memory
 
 
@@ -159,7 +160,7 @@ class Kernel:
         for s in self.sockets.values():
             s.close(0)
         self.sockets = {}
-        self.context.term()
+        self.context.destroy(0)
 
     # ---- messages
 
@@ -273,45 +274,40 @@ class Run:
 class Grading:
     """The plugin: maps nbval's items to our cells, and records what nbval says of each."""
 
-    def __init__(self, runs, expected, skip):
-        """Make it.
-
-        Parameters
-        ----------
-        runs : dict from the notebook file's name to its Run.
-        expected : function without arguments that gives {check id: [typed values]}.
-        skip : function from a Run and a Cell to whether the cell is to be left out by now.
-        """
-        self.runs, self.expected, self.skip = runs, expected, skip
+    def __init__(self, run, expected, skip):
+        self.run, self.expected, self.skip, self.fault = run, expected, skip, None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
-        """Give every cell its part: its name, its comparison, its notebook's kernel. Comments of nbval have no effect."""
+        """Give every cell its part: name, comparison, kernel. Comments that speak to nbval have no effect."""
         for item in items:
             if not isinstance(item, IPyNbCell):
                 raise TypeError(f"{item} is no notebook cell")
-            run = self.runs[item.path.name]
-            cell = run.cells[int(item.cell.id[1:])]
-            item.ours, item.run, item.name = cell, run, cell.id
+            cell = self.run.cells[int(item.cell.id[1:])]
+            item.ours, item.name = cell, cell.id
             item.options = {"check": cell.role == "check", "check_exception": False, "skip": False}
             item.compare_outputs = lambda outputs, stored, item=item: self.agree(item)
-            item.parent.setup = lambda run=run, file=item.parent: self.begin(run, file)
-            item.parent.teardown = lambda run=run: run.kernel.stop() if run.kernel.sockets else None
+            item.parent.setup = lambda file=item.parent: self.begin(file)
+            item.parent.teardown = lambda: None
 
-    def begin(self, run, file):
+    def begin(self, file):
         """Connect to the notebook's kernel when its first cell is about to run."""
-        file.kernel = run.kernel
+        file.kernel = self.run.kernel
         try:
-            run.kernel.ready(60.0)
+            self.run.kernel.ready(START_SECONDS)
         except (KernelDied, KernelUnusable) as wrong:
-            run.unusable = str(wrong) or "the kernel did not start"
+            self.run.unusable = str(wrong) or "it ended as it started"
             raise
 
     def agree(self, item):
         """Compare what a check cell emitted with the reference's values."""
-        cell, values = item.ours, item.run.kernel.values
-        wanted = self.expected()[cell.id]
-        result = item.run.results[cell.id]
+        cell, values = item.ours, self.run.kernel.values
+        result = self.run.results[cell.id]
+        try:
+            wanted = self.expected()[cell.id]
+        except Exception as wrong:  # the grader's fault, which must not become the student's
+            self.fault = wrong
+            raise
         if len(values) != len(wanted):
             result.message = f"{len(values)} values arrived where {len(wanted)} were expected"
             return False
@@ -325,7 +321,7 @@ class Grading:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item):
         """Run a cell; note how it ended."""
-        cell, run = item.ours, item.run
+        cell, run = item.ours, self.run
         if self.skip(run, cell):
             pytest.skip()
         result = run.results[cell.id] = CellResult()
@@ -348,33 +344,32 @@ class Grading:
     def pytest_runtest_makereport(self, item, call):
         """Take over what nbval says: only `passed` earns."""
         report = yield
-        if report.when == "call" and item.ours.id in item.run.results:
-            item.run.results[item.ours.id].passed = report.outcome == "passed" and not hasattr(report, "wasxfail")
+        if report.when == "call" and item.ours.id in self.run.results:
+            self.run.results[item.ours.id].passed = report.outcome == "passed" and not hasattr(report, "wasxfail")
         return report
 
 
-def execute(runs, folder, expected, skip):
-    """Run notebooks under nbval; the results stand in each Run.
+def execute(run, folder, expected, skip):
+    """Run one notebook under nbval; the results stand in `run` afterwards, and its kernel is gone.
 
     Parameters
     ----------
-    runs : list of Run, each with its kernel.
-    folder : an empty folder for the notebooks.
-    expected, skip : see `Grading`.
+    run : Run.
+    folder : where the notebook's file goes, out of reach of the kernel.
+    expected : function without arguments that gives {check id: [typed values]}.
+    skip : function from the run and a cell to whether that cell is to be left out by now.
     """
-    files = []
-    for run in runs:
-        path = folder / f"{run.name}.ipynb"
-        path.write_text(run.notebook(), encoding="utf-8", errors="backslashreplace")
-        files.append(str(path))
+    path, settings = folder / f"{run.name}.ipynb", folder / "pytest.ini"
+    path.write_text(run.notebook(), encoding="utf-8", errors="backslashreplace")
+    settings.write_text("[pytest]\n")
     options = ["--nbval", "-p", "nbval.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"]
-    options += ["-c", str(folder / "pytest.ini"), f"--rootdir={folder}", "--noconftest", "--assert=plain", "-s", "-qq"]
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    status = pytest.main(
-        [*options, *files], plugins=[Grading({f"{run.name}.ipynb": run for run in runs}, expected, skip)]
-    )
-    for run in runs:
-        if run.kernel.sockets:
-            run.kernel.stop()
+    options += ["-c", str(settings), f"--rootdir={folder}", "--noconftest", "--assert=plain", "-s", "-qq", str(path)]
+    grading = Grading(run, expected, skip)
+    try:
+        status = pytest.main(options, plugins=[grading])
+    finally:
+        run.kernel.stop()
+    if grading.fault is not None:
+        raise grading.fault
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"pytest ended with {status!r}")

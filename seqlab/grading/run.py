@@ -8,14 +8,13 @@ with it. The same bytes, assignment and grader give the same record, alone or am
 """
 
 import atexit
-import base64
 import builtins
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
-import select
 import selectors
 import shutil
 import signal
@@ -27,14 +26,14 @@ import traceback
 from pathlib import Path
 
 from seqlab.grading import intake, reference, sandbox
-from seqlab.grading.kernel import cell_name
+from seqlab.grading.kernel import cell_name, die_with_parent
 from seqlab.grading.model import Assignment, CheckResult, Outcome, Record, State
 
 PUBLIC_SEED = 0
 SHOWN = 4000  # characters of output that are kept for one answer
 STRIKES = 2  # checks of one answer that may hang or end the process; the answer's others are then not run
-START_SECONDS = 60.0  # allowed for starting kernels, on top of the assignment's total
-GRACE_SECONDS = 30.0  # after which a child that did not end by itself is killed
+SPARE_SECONDS = 90.0  # beyond twice the assignment's total: then a child that did not end by itself is killed
+ENDED = "the grading process was ended from outside; start again, what has been graded is kept"
 CLIENT_BYTES = 3 << 30  # of memory for the child that talks to the kernel
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{8,16}\b")
@@ -67,164 +66,136 @@ def clean(text, limit=SHOWN):
 class _Grading:
     """The grading of one submission, in the child's process."""
 
-    def __init__(self, submission, assignment, *, trusted, only_visible, expected, folder):
-        self.assignment, self.trusted, self.folder = assignment, trusted, Path(folder)
+    def __init__(self, submission, assignment, *, trusted, only_visible, expected, folder=None, warm=None):
+        self.assignment, self.trusted, self.folder, self.warm = assignment, trusted, folder, warm
+        self.submission, self.expected = submission, expected
         self.checks = [check for check in assignment.checks if check.visible or not only_visible]
         self.seed = PUBLIC_SEED if only_visible else seed_of(submission, assignment)
-        self.expected = expected
-        self.results = {c.id: CheckResult(c.id, c.answer, State.NOT_RUN, 0.0, c.points) for c in self.checks}
-        self.pending, self.strikes, self.stubbed = [c.id for c in self.checks], {}, {}
-        self.shown, self.problems, self.answers = {}, [], {}
-        self.outcome = Outcome.GRADED
-        self.submission = hashlib.sha256(submission).hexdigest()
         self.by_id = {check.id: check for check in self.checks}
-        self.closed = {answer.id: answer.closed for answer in assignment.answers}
-        self.cells = {}  # a code object's name -> the answer whose cell it is
+        self.closed = {answer.id: () if trusted else answer.closed for answer in assignment.answers}
+        self.answers, self.owners = {}, {}  # answer id -> source; its code object's name -> answer id
+        self.results, self.pending = {}, list(self.by_id)
+        self.strikes, self.stubbed = {}, set()  # answers whose checks hung or died; answers whose own cell did
+        self.outcome, self.problems, self.shown, self.told = Outcome.GRADED, [], {}, set()
 
     def record(self):
         """What there is to say."""
-        if self.problems and self.outcome is Outcome.GRADED:
-            self.outcome = Outcome.NEEDS_ATTENTION
-        return Record(
-            self.assignment.name, self.submission, self.seed, self.outcome,
-            [self.results[check.id] for check in self.checks], self.problems, self.shown,
-        )  # fmt: skip
+        outcome = Outcome.NEEDS_ATTENTION if self.problems and self.outcome is Outcome.GRADED else self.outcome
+        name, digest = self.assignment.name, hashlib.sha256(self.submission).hexdigest()
+        results = [self.results[check.id] for check in self.checks]
+        return Record(name, digest, self.seed, outcome, results, self.problems, self.shown)
 
-    def settle(self, check, state, message=""):
+    def settle(self, name, state, message=""):
         """Decide one check, once."""
-        if check in self.pending:
-            self.pending.remove(check)
-            points = self.by_id[check].points
-            told = self.by_id[check].hint if state is not State.PASSED else ""
-            message = f"{message}. {told}" if message and told else message or told
-            earned = points if state is State.PASSED else 0.0
-            self.results[check] = CheckResult(check, self.by_id[check].answer, state, earned, points, message)
+        if name in self.pending:
+            self.pending.remove(name)
+            check = self.by_id[name]
+            if check.hint and state in (State.FAILED, State.ERROR):
+                message = f"{message}. {check.hint}"
+            earned = check.points if state is State.PASSED else 0.0
+            self.results[name] = CheckResult(name, check.answer, state, earned, check.points, message)
 
-    def settle_answer(self, answer, state, message):
-        """Decide all that is still open of one answer."""
-        for check in [c for c in self.pending if self.by_id[c].answer == answer]:
-            self.settle(check, state, message)
+    def settle_all(self, state, message, answer=None):
+        """Decide all that is still open, or what is still open of one answer."""
+        for name in list(self.pending):
+            if answer is None or self.by_id[name].answer == answer:
+                self.settle(name, state, message)
 
-    def take(self, submission):
-        """Intake. False when there is nothing to grade."""
+    def take(self):
+        """Intake: find the answers; decide the checks of those that are not there."""
         try:
-            self.answers, self.problems = intake.extract(submission, self.assignment)
+            self.answers, self.problems = intake.extract(self.submission, self.assignment)
         except intake.NotANotebook as wrong:
             self.problems, self.outcome = [str(wrong)], Outcome.REFUSED
-            for check in list(self.pending):
-                self.settle(check, State.NOT_RUN, "there is no notebook to run")
-            return False
-        for answer in self.assignment.answers:
-            if answer.id not in self.answers:
-                self.settle_answer(answer.id, State.NOT_RUN, "the answer was not found in the notebook")
-            elif intake.blank(self.answers[answer.id], answer.stub):
-                del self.answers[answer.id]
-                self.settle_answer(answer.id, State.NOT_RUN, "the answer is still empty")
-            else:
-                self.cells[cell_name(self.answers[answer.id])] = answer.id
-        return True
-
-    def plan(self):
-        """The notebooks of this round: one for each set of closed modules, hidden checks at the end."""
-        from types import SimpleNamespace as Cell
-
-        groups = {}
-        for check in self.pending:
-            groups.setdefault(() if self.trusted else self.closed[self.by_id[check].answer], []).append(check)
-        for closed, checks in groups.items():
-            first, last = [], []
-            for cell in self.assignment.cells:
-                if cell.role == "provided":
-                    first.append(Cell(id=cell.id, role="provided", source=cell.source, visible=True, answer=""))
-                elif cell.role == "answer" and cell.id in self.answers and cell.id not in self.stubbed:
-                    source = self.answers[cell.id]
-                    first.append(Cell(id=cell.id, role="answer", source=source, visible=True, answer=cell.id))
-                elif cell.role == "check" and cell.id in checks:
-                    check = self.by_id[cell.id]
-                    (first if check.visible else last).append(
-                        Cell(
-                            id=check.id,
-                            role="check",
-                            source=check.source,
-                            visible=check.visible,
-                            answer=check.answer,
-                            rtol=check.rtol,
-                            atol=check.atol,
-                        )  # fmt: skip
-                    )
-            yield closed, first + last
-
-    def grade(self, submission):
-        """Run rounds until every check is decided."""
-        if not self.take(submission) or not self.pending:
+            self.settle_all(State.NOT_RUN, "there is no notebook to run")
             return
-        request = None if self.expected is not None else self.ask()
+        for answer in self.assignment.answers:
+            source = self.answers.get(answer.id)
+            if source is None:
+                self.settle_all(State.NOT_RUN, "the answer was not found in the notebook", answer.id)
+            elif intake.blank(source, answer.stub):
+                del self.answers[answer.id]
+                self.settle_all(State.NOT_RUN, "the answer is still empty", answer.id)
+            else:
+                self.owners[cell_name(source)] = answer.id
+
+    def grade(self):
+        """Run rounds until every check is decided: a death or a hang costs a round, not the other answers."""
+        self.take()
+        if not self.pending:
+            return
+        expected = self.ask() if self.expected is None else lambda: self.expected
         deadline = time.monotonic() + self.assignment.total_seconds
-        number = 0
-        while self.pending and number <= 1 + STRIKES * len(self.assignment.answers):
+        for number in range(1 + STRIKES * len(self.assignment.answers)):
             before = list(self.pending)
-            self.round(number, deadline, request)
-            number += 1
+            self.round(number, deadline, expected)
             if time.monotonic() > deadline:
-                for check in list(self.pending):
-                    told = f"the {self.assignment.total_seconds:g} s for the whole notebook were used up"
-                    self.settle(check, State.TIMEOUT, told)
-            if self.pending == before:
+                told = f"the {self.assignment.total_seconds:g} s for the whole notebook were used up"
+                self.settle_all(State.TIMEOUT, told)
+            if not self.pending or self.pending == before:
                 break
-        for check in list(self.pending):
-            self.settle(check, State.NOT_RUN, "the notebook ended before this check")
+        self.settle_all(State.NOT_RUN, "the notebook ended before this check")
 
     def ask(self):
-        """Begin to compute the expected values, beside the kernel's start."""
-        seed, checks = self.seed, list(self.by_id)
-        if os.name != "posix":
-            values = reference.expected(self.assignment, seed, checks)
+        """Begin to compute the expected values while the kernels start; what this returns waits for them."""
+        if self.warm is None:
+            values = reference.expected(self.assignment, self.seed, list(self.by_id))
             return lambda: values
-        request = self.reference.ask(seed, checks)
+        request = self.warm.ask(self.seed, list(self.by_id))
         return lambda: request.wait(10 * self.assignment.total_seconds)
 
-    def round(self, number, deadline, request):
-        """Start the kernels, run the notebooks, read the results."""
-        plans, started = list(self.plan()), []
-        cores = os.cpu_count() or 1
+    def round(self, number, deadline, expected):
+        """Start a kernel for each set of closed modules, run the notebooks, read the results."""
+        groups, started = {}, []
+        for name in self.pending:
+            groups.setdefault(self.closed[self.by_id[name].answer], []).append(name)
+        plans = list(groups.items())
         try:
-            for closed, _ in plans:
-                if len(started) < cores:
-                    started.append(self.start(closed))
-            from seqlab.grading import plugin  # the heavy imports, while the kernels start
+            started += [self.start(closed) for closed, _ in plans[: os.cpu_count() or 1]]
+            from seqlab.grading import plugin  # its heavy imports take place while the kernels start
 
-            for index, (closed, cells) in enumerate(plans):
+            runs = []
+            for index, (closed, names) in enumerate(plans):
                 if index == len(started):
                     started.append(self.start(closed))
-                kernel = plugin.Kernel(
-                    started[index], deadline=deadline, cell_seconds=self.assignment.cell_seconds,
-                    memory_bytes=None if self.trusted else self.assignment.memory_mb * sandbox.MEGABYTE,
-                )  # fmt: skip
-                run = plugin.Run(f"run{index}", [plugin.Cell(**vars(cell)) for cell in cells], kernel)
-                folder = self.folder / f"{number}-{index}"
-                folder.mkdir()
-                values = self.expected if self.expected is not None else None
-                expected = (lambda values=values: values) if values is not None else request
-                plugin.execute([run], folder, expected, self.skip)
-                self.read(run)
+                limits = {"deadline": deadline, "cell_seconds": self.assignment.cell_seconds}
+                if not self.trusted:
+                    limits["memory_bytes"] = self.assignment.memory_mb * sandbox.MEGABYTE
+                kernel = plugin.Kernel(started[index], **limits)
+                runs.append(plugin.Run(f"notebook-{number}-{index}", self.cells(names, plugin.Cell), kernel))
+                plugin.execute(runs[-1], Path(self.folder), expected, self.skip)
+                self.read(runs[-1])
+            self.look_at_provided(runs)
         finally:
             for kernel in started:
                 kernel.kill()
 
     def start(self, closed):
         """Start one kernel."""
-        return sandbox.KernelProcess(
-            seed=self.seed, closed=closed, trusted=self.trusted, memory_mb=self.assignment.memory_mb,
-            seconds=self.assignment.total_seconds, scratch=self.folder,
-        )  # fmt: skip
+        limits = {"memory_mb": self.assignment.memory_mb, "seconds": self.assignment.total_seconds}
+        return sandbox.KernelProcess(seed=self.seed, closed=closed, trusted=self.trusted, scratch=self.folder, **limits)
+
+    def cells(self, names, make):
+        """The cells of one notebook: the assignment's order, but hidden checks after everything that may be shown."""
+        shown, hidden = [], []
+        for cell in self.assignment.cells:
+            if cell.role == "provided":
+                shown.append(make(cell.id, cell.role, cell.source))
+            elif cell.role == "answer" and cell.id in self.answers and cell.id not in self.stubbed:
+                shown.append(make(cell.id, cell.role, self.answers[cell.id], answer=cell.id))
+            elif cell.role == "check" and cell.id in names:
+                check = self.by_id[cell.id]
+                made = make(cell.id, cell.role, check.source, check.visible, check.answer, check.rtol, check.atol)
+                (shown if check.visible else hidden).append(made)
+        return shown + hidden
 
     def skip(self, run, cell):
         """Whether a cell is to be left out: its kernel is gone, time is up, or its answer has had its chances."""
         if not run.kernel.is_alive() or time.monotonic() > run.kernel.deadline:
             return True
-        failed = [run.results[c.id].state for c in run.cells if c.answer == cell.answer and c.id in run.results]
-        hung = sum(state is State.TIMEOUT for state in failed)
-        return cell.role == "check" and hung + self.strikes.get(cell.answer, 0) >= STRIKES
+        states = [run.results[c.id].state for c in run.cells if c.answer == cell.answer and c.id in run.results]
+        strikes = states.count(State.TIMEOUT) + self.strikes.get(cell.answer, 0)
+        return cell.role == "check" and strikes >= STRIKES
 
     # ---- reading what happened
 
@@ -232,18 +203,30 @@ class _Grading:
         """Turn one notebook's results into states, messages and output that may be shown."""
         if run.unusable:
             raise GraderFailed(f"the kernel could not be started: {run.unusable}")
+        checked = {cell.answer for cell in run.cells if cell.role == "check"}
         for cell in run.cells:
             result = run.results.get(cell.id)
-            if result is None:
+            if result is None or cell.role == "provided":
                 continue
-            if cell.role != "provided" and cell.visible:
+            if cell.visible and cell.answer in checked and cell.id not in self.told:
+                self.told.add(cell.id)
                 self.show(cell, result)
             if cell.role == "check":
                 self.judge(cell, result, run)
-            elif cell.role == "answer":
-                self.judge_answer(cell, result, run)
-            elif not result.passed and run.name == "run0":
-                self.troubled(cell, result)
+            elif result.state in (State.TIMEOUT, State.DIED):
+                self.stubbed.add(cell.id)
+                self.settle_all(result.state, self.ended(result.state, result.error, run), cell.id)
+
+    def look_at_provided(self, runs):
+        """Report the assignment's own cells that failed wherever they ran: closed modules may stop one in some runs."""
+        ran = [(cell.id, run.results[cell.id].passed) for run in runs for cell in run.cells if cell.id in run.results]
+        for cell in self.assignment.cells:
+            verdicts = [passed for name, passed in ran if name == cell.id]
+            if cell.role == "provided" and verdicts and not any(verdicts):
+                told = (
+                    f"the assignment's own cell {cell.id!r} failed; an answer may have broken it, a person should look"
+                )
+                self.problems += [told] if told not in self.problems else []
 
     def judge(self, cell, result, run):
         """Decide one check from its cell's result."""
@@ -256,24 +239,11 @@ class _Grading:
             self.strikes[cell.answer] = self.strikes.get(cell.answer, 0) + 1
             self.settle(cell.id, state, self.ended(state, error if cell.visible else (), run))
             if self.strikes[cell.answer] >= STRIKES:
-                told = f"not run, because {STRIKES} other checks of this answer ended so"
-                self.settle_answer(cell.answer, State.NOT_RUN, told)
+                told = f"not run, because {STRIKES} other checks of this answer hung or ended the process"
+                self.settle_all(State.NOT_RUN, told, cell.answer)
         else:
             told = result.message if cell.visible and result.message else "the values are not the expected ones"
             self.settle(cell.id, State.FAILED, clean(told, 500))
-
-    def judge_answer(self, cell, result, run):
-        """An answer's own cell may raise and still define what its checks need; it may not hang or die."""
-        if result.state in (State.TIMEOUT, State.DIED):
-            self.stubbed[cell.id] = result.state
-            self.settle_answer(cell.id, result.state, self.ended(result.state, result.error, run))
-
-    def troubled(self, cell, result):
-        """A cell that came with the assignment failed: a person must look."""
-        what = {State.TIMEOUT: "did not end", State.DIED: "ended the process"}.get(result.state, "failed")
-        self.problems.append(
-            f"the assignment's own cell {cell.id!r} {what}; an answer may have broken it, a person should look"
-        )
 
     def ended(self, state, error, run):
         """Say how a cell ended that did not end by itself."""
@@ -298,8 +268,8 @@ class _Grading:
         """The answer's line that an error passed through last, in words."""
         for place in reversed(error[2] if error else ()):
             name, _, line = place.rpartition(":")
-            if name in self.cells and line.isdigit():
-                return f" (line {line} of the answer {self.cells[name]!r})"
+            if name in self.owners and line.isdigit():
+                return f" (line {line} of the answer {self.owners[name]!r})"
         return ""
 
     def show(self, cell, result):
@@ -307,7 +277,7 @@ class _Grading:
         text = result.printed
         if result.error:
             name, message, _ = result.error
-            text += f"{name}: {message}{self.place(result.error)}\n"
+            text += f"{name}: {message}".removesuffix(": ") + f"{self.place(result.error)}\n"
         text = text.strip("\n")
         if text:
             before = self.shown.get(cell.answer, "")
@@ -317,22 +287,28 @@ class _Grading:
 
 
 def _grade_here(job, folder, warm=None):
-    """Grade one submission in this process."""
-    grading = _Grading(
-        job["submission"], job["assignment"], trusted=job["trusted"], only_visible=job["only_visible"],
-        expected=job["expected"], folder=folder,
-    )  # fmt: skip
-    grading.reference = warm
+    """Grade one submission in this process, which is not fit for anything else afterwards."""
+    grading = _Grading(**job, folder=folder, warm=warm)
     try:
-        grading.grade(job["submission"])
+        grading.grade()
     except (GraderFailed, reference.ReferenceFailed) as wrong:
         grading.problems.append(f"the grader could not finish: {wrong}")
     except Exception as wrong:
         last = traceback.extract_tb(wrong.__traceback__)[-1]
         told = f"{type(wrong).__name__}: {wrong}"[:300]
         grading.problems.append(f"the grader itself failed ({told}, {Path(last.filename).name} line {last.lineno})")
-    for check in list(grading.pending):
-        grading.settle(check, State.NOT_RUN, "the grader could not finish")
+    grading.settle_all(State.NOT_RUN, "the grader could not finish")
+    return grading.record()
+
+
+def _without_running(job, problem=None):
+    """The record of a submission that is not run: refused at the door, or its grading was lost."""
+    grading = _Grading(**job)
+    if problem is None:
+        grading.take()
+    else:
+        grading.problems.append(problem)
+    grading.settle_all(State.NOT_RUN, "the grader could not finish")
     return grading.record()
 
 
@@ -345,15 +321,13 @@ class _Child:
     def __init__(self, number, job, warm):
         self.number, self.job, self.text = number, job, b""
         self.folder = tempfile.mkdtemp(prefix="sq")
-        self.deadline = time.monotonic() + 2 * job["assignment"].total_seconds + START_SECONDS + GRACE_SECONDS
+        self.deadline = time.monotonic() + 2 * job["assignment"].total_seconds + SPARE_SECONDS
         self.pipe, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
                 os.close(self.pipe)
                 self.work(write, warm)
-            except BaseException:
-                traceback.print_exc()
             finally:
                 os._exit(1)
         os.close(write)
@@ -362,22 +336,25 @@ class _Child:
         """In the child: grade, write the record, end."""
         import resource
 
-        from seqlab.grading.kernel import die_with_parent
-
         os.setpgid(0, 0)
         die_with_parent()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_DATA, (CLIENT_BYTES, CLIENT_BYTES))
         null = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2) if not os.environ.get("SEQLAB_GRADER_TALKS") else (0, 1):
-            os.dup2(null, number)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
         record = _grade_here(self.job, self.folder, warm)
         with os.fdopen(write, "w", encoding="utf-8", errors="backslashreplace") as out:
             out.write(record.dumps())
         os._exit(0)
 
+    def read(self):
+        """Take in what the child wrote; False when it has ended."""
+        chunk = os.read(self.pipe, 1 << 20)
+        self.text += chunk
+        return bool(chunk)
+
     def end(self):
-        """Reap the child and give its record; None when it gave none."""
+        """End and reap the child; give its record, None when it gave none."""
         for target in (-self.pid, self.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(target, signal.SIGKILL)
@@ -390,88 +367,85 @@ class _Child:
             return None
 
 
-def _lost(job, why):
-    """The record of a submission whose grading itself was lost: nothing earned, and a person must look."""
-    grading = _Grading(
-        **{name: job[name] for name in ("submission", "assignment", "trusted", "only_visible", "expected")}, folder=""
-    )
-    grading.problems.append(why)
-    for check in list(grading.pending):
-        grading.settle(check, State.NOT_RUN, "the grader could not finish")
-    return grading.record()
+class _Server:
+    """The host's own loop: takes jobs from the standard input, a line each, and writes records as they are made."""
 
+    def __init__(self):
+        self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # what anything prints here must not mix with the records
+        self.watch, self.children, self.rest = selectors.DefaultSelector(), {}, b""
+        self.settings, self.warm = None, None
 
-def _serve():
-    """The host: read jobs from the standard input, one JSON text a line; write records as they are made."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 1)
-    watch = selectors.DefaultSelector()
-    watch.register(0, selectors.EVENT_READ)
-    settings, children, rest, jobs = {}, {}, bytearray(), 0
-
-    def say(number, record):
-        out.write(json.dumps([number, record.dumps()]) + "\n")
-        out.flush()
-
-    try:
-        while True:
-            wait = min([child.deadline for child in children.values()], default=time.monotonic() + 3600)
-            for key, _ in watch.select(max(0.05, wait - time.monotonic())):
-                if key.fd == 0:
-                    chunk = os.read(0, 1 << 20)
-                    if not chunk:
+    def serve(self):
+        """Work until the input ends; then end every child."""
+        self.watch.register(0, selectors.EVENT_READ)
+        try:
+            while True:
+                first = min((child.deadline for child in self.children.values()), default=math.inf)
+                wait = None if first == math.inf else max(0.0, first - time.monotonic())
+                for key, _ in self.watch.select(wait):
+                    if key.fd != 0:
+                        child = self.children[key.fd]
+                        if not child.read():
+                            self.finish(child, "the grading process ended without a record")
+                    elif not self.listen():
                         return
-                    rest += chunk
-                    *lines, last = bytes(rest).split(b"\n") if b"\n" in chunk else [bytes(rest)]
-                    rest = bytearray(last)
-                    for line in lines:
-                        message = json.loads(line)
-                        if "assignment" in message:
-                            message["assignment"] = Assignment.loads(message["assignment"])
-                            settings = message
-                            warm = reference.reference(message["assignment"]) if message["expected"] is None else None
-                            continue
-                        job = settings | {"submission": base64.b64decode(message["submission"])}
-                        jobs += 1
-                        if settings["warm"] or jobs > 1:
-                            from seqlab.grading import plugin  # noqa: F401 - children inherit it
-                        child = _Child(message["number"], job, warm)
-                        children[child.pipe] = child
-                        watch.register(child.pipe, selectors.EVENT_READ)
-                    continue
-                child, chunk = children[key.fd], os.read(key.fd, 1 << 20)
-                child.text += chunk
-                if not chunk:
-                    watch.unregister(key.fd)
-                    del children[key.fd]
-                    say(child.number, child.end() or _lost(child.job, "the grading process ended without a record"))
-            for pipe, child in list(children.items()):
-                if time.monotonic() > child.deadline:
-                    watch.unregister(pipe)
-                    del children[pipe]
-                    child.end()
-                    say(child.number, _lost(child.job, "the grading did not end in its time"))
-    finally:
-        for child in children.values():
-            child.end()
-        reference.close()
+                for child in list(self.children.values()):
+                    if time.monotonic() > child.deadline:
+                        self.finish(child, "the grading did not end in its time")
+        finally:
+            for child in self.children.values():
+                child.end()
+            reference.close()
+
+    def listen(self):
+        """Take in what the caller wrote; False when it has gone."""
+        chunk = os.read(0, 1 << 20)
+        *lines, self.rest = (self.rest + chunk).split(b"\n")
+        for message in map(json.loads, lines):
+            if "assignment" in message:
+                message["assignment"] = Assignment.loads(message["assignment"])
+                self.settings = message
+                self.warm = reference.reference(message["assignment"]) if message["expected"] is None else None
+            else:
+                self.begin(message)
+        return bool(chunk)
+
+    def begin(self, message):
+        """Fork a child for a job. One that stands alone imports while its kernel starts; a class's children inherit."""
+        if not message["alone"]:
+            from seqlab.grading import plugin  # noqa: F401
+        path = Path(message["file"])
+        job = self.settings | {"submission": path.read_bytes()}
+        path.unlink()
+        child = _Child(message["number"], job, self.warm)
+        self.children[child.pipe] = child
+        self.watch.register(child.pipe, selectors.EVENT_READ)
+
+    def finish(self, child, otherwise):
+        """Pass on a child's record, or say why there is none."""
+        self.watch.unregister(child.pipe)
+        del self.children[child.pipe]
+        record = child.end() or _without_running(child.job, otherwise)
+        self.out.write(json.dumps([child.number, record.dumps()]) + "\n")
+        self.out.flush()
 
 
 class Host:
     """The process that grades; use it in a `with` block."""
 
-    def __init__(self, assignment, *, trusted=False, only_visible=False, expected=None, warm=True):
+    def __init__(self, assignment, *, trusted=False, only_visible=False, expected=None):
         environment = os.environ | sandbox.ENVIRONMENT | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "COVERAGE_PROCESS_START", "SEQLAB_SEED"):
             environment.pop(name, None)
+        self.folder = tempfile.mkdtemp(prefix="sq")
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "seqlab.grading.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=environment, start_new_session=True,
         )  # fmt: skip
-        self.buffer = b""
+        self.buffer, self.jobs = b"", 0
         message = {"assignment": assignment.dumps(), "trusted": trusted, "only_visible": only_visible}
-        self._send(message | {"expected": expected, "warm": warm})
+        self._send(message | {"expected": expected})
 
     def __enter__(self):
         return self
@@ -484,18 +458,21 @@ class Host:
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            raise GraderFailed("the grading process ended unexpectedly; start the grading again, it resumes") from None
+            raise GraderFailed(ENDED) from None
 
-    def submit(self, number, submission):
-        """Hand over one submission; `result` gives its record some time later."""
-        self._send({"number": number, "submission": base64.b64encode(submission).decode()})
+    def submit(self, number, submission, alone=False):
+        """Hand over one submission; `result` gives its record some time later. `alone`: no other will follow soon."""
+        path = Path(self.folder, str(number))
+        path.write_bytes(submission)
+        self.jobs += 1
+        self._send({"number": number, "file": str(path), "alone": alone and self.jobs == 1})
 
     def result(self):
         """Wait for the next record: (number, Record)."""
         while b"\n" not in self.buffer:
             chunk = os.read(self.process.stdout.fileno(), 1 << 20)
             if not chunk:
-                raise GraderFailed("the grading process ended unexpectedly; start the grading again, it resumes")
+                raise GraderFailed(ENDED)
             self.buffer += chunk
         line, _, self.buffer = self.buffer.partition(b"\n")
         number, text = json.loads(line)
@@ -511,6 +488,7 @@ class Host:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 _host = {}  # the last host of `grade`, kept for the next submission
@@ -554,25 +532,18 @@ def grade(submission, assignment, *, trusted=False, only_visible=False, expected
         with tempfile.TemporaryDirectory(prefix="sq", ignore_cleanup_errors=True) as folder:
             return _grade_here(job, folder)
     if len(submission) > intake.MAX_BYTES:
-        return _refused(job)
+        return _without_running(job)
     settings = json.dumps([assignment.dumps(), trusted, only_visible, expected])
     key = os.getpid(), hashlib.sha256(settings.encode()).hexdigest()
     if key not in _host or _host[key].process.poll() is not None:
         _close_host()
-        _host[key] = Host(assignment, trusted=trusted, only_visible=only_visible, expected=expected, warm=False)
+        _host[key] = Host(assignment, trusted=trusted, only_visible=only_visible, expected=expected)
     try:
-        _host[key].submit(0, bytes(submission))
+        _host[key].submit(0, bytes(submission), alone=True)
         return _host[key].result()[1]
     except BaseException:
         _close_host()
         raise
-
-
-def _refused(job):
-    """The record of a file that is too large even to be looked at."""
-    grading = _Grading(**job, folder="")
-    grading.take(job["submission"])
-    return grading.record()
 
 
 def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
@@ -598,7 +569,8 @@ def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
     if os.name != "posix":
         for _, (key, submission) in items:
             records[key] = grade(submission, assignment, trusted=trusted)
-            on_result and on_result(key, records[key])
+            if on_result is not None:
+                on_result(key, records[key])
         return records
 
     def finished(key, record):
@@ -618,7 +590,7 @@ def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
                 records[key] = None
                 if len(submission) > intake.MAX_BYTES:
                     job = {"submission": submission, "assignment": assignment, "trusted": trusted}
-                    finished(key, _refused(job | {"only_visible": False, "expected": None}))
+                    finished(key, _without_running(job | {"only_visible": False, "expected": None}))
                     continue
                 waiting[number] = key
                 host.submit(number, bytes(submission))
@@ -629,5 +601,4 @@ def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        _serve()
+    _Server().serve()

@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parent.parent  # seqlab
 KERNEL = PACKAGE / "grading" / "kernel.py"
 NEEDED = ("__init__.py", "emit.py", "values.py", "kernel.py")  # of seqlab.grading, by check cells
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
-HOME = "/home/student"
+HOME = "/sandbox"
 READABLE = ("--perms", "0444")
 MEGABYTE = 1 << 20
 PROCESSES = 96  # and threads, per sandbox; a kernel has about ten
@@ -51,7 +51,8 @@ def why_not():
         if done.returncode == 0:
             return ""
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
-        return f"bubblewrap cannot make a sandbox here ({reason[0][:160]}): allow unprivileged user namespaces, {TRUSTED_HINT}"
+        told = f"bubblewrap cannot make a sandbox here ({reason[0][:160]})"
+        return f"{told}: allow unprivileged user namespaces, {TRUSTED_HINT}"
     return f"bubblewrap does not run on this machine: reinstall it, {TRUSTED_HINT}"
 
 
@@ -186,9 +187,14 @@ def wrapped(command, closed, environment=None):
         user = str(1_000_000 + os.getpid())  # one user a sandbox: the limit on processes counts per user
     else:
         arguments += ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    for path, size in (("/tmp", 256), (HOME, 64), ("/dev/shm", 128)):  # first: the course may lie under /tmp or /home
+        arguments += ["--perms", "1777", "--size", str(size * MEGABYTE), "--tmpfs", path]
     grading, folders = PACKAGE / "grading", _python_folders()
     parents = {parent for folder in (*folders, grading, Path("/etc/passwd")) for parent in folder.parents}
-    for parent in sorted(parents - {Path("/")}):  # bubblewrap would make them readable by their owner alone
+    for parent in sorted(
+        parents - {Path("/"), Path("/tmp")}
+    ):  # bubblewrap would make them readable by their owner alone
         arguments += ["--perms", "0755", "--dir", str(parent)]
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
@@ -207,10 +213,7 @@ def wrapped(command, closed, environment=None):
     for name in NEEDED:
         arguments += ["--ro-bind", str(grading / name), str(grading / name)]
     arguments += ["--remount-ro", str(grading), *masks(closed, files)]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
-    for path, size in (("/tmp", 256), ("/home", 64), ("/dev/shm", 128)):
-        arguments += ["--perms", "1777", "--size", str(size * MEGABYTE), "--tmpfs", path]
-    arguments += ["--perms", "0777", "--dir", HOME, "--chdir", HOME, "--clearenv"]
+    arguments += ["--chdir", HOME, "--clearenv"]
     settings = {"HOME": HOME, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TMPDIR": "/tmp", "TZ": "UTC"}
     settings |= {"LANG": "C.UTF-8", "USER": "student"} | (environment or {})
     for name, value in settings.items():
