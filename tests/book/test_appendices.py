@@ -1,6 +1,7 @@
 """The appendices say what is true of the package and of the tests."""
 
 import ast
+import importlib
 import json
 import re
 
@@ -18,36 +19,49 @@ def page(name):
     return (APPENDIX / f"{name}.md").read_text(encoding="utf-8")
 
 
+def cells():
+    """Every cell of every chapter as (chapter, id, kind, source)."""
+    for path in sorted(BOOK.glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            yield path.stem, cell["id"], cell["cell_type"], text_of(cell)
+
+
 def labels():
     """The labels of all equations in the chapters."""
-    cells = [cell for path in BOOK.glob("*.ipynb") for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
-    text = "\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    text = "\n".join(source for *_, kind, source in cells() if kind == "markdown")
     return set(re.findall(r"\$\$\s*\(([a-z-]+)\)", text))
 
 
 def concordance():
-    """The rows of the concordance: label, names of seqlab, test's file, test's name."""
+    """The rows with code: label, names of seqlab, test's file, test's name."""
     for line in page("concordance").splitlines():
         if found := re.match(r"\| \{eq\}`([a-z-]+)` `([a-z-]+)` \|(.*)\| `(tests/\S+)` `(test_\w+)` \|$", line):
-            yield found[1], found[2], re.findall(r"`~(seqlab[\w.]+)`", found[3]), found[4], found[5]
+            assert found[1] == found[2]
+            yield found[1], re.findall(r"`~(seqlab[\w.]+)`", found[3]), found[4], found[5]
+
+
+def checked_in_a_chapter():
+    """The rows with a cell: label, chapter, id of the cell."""
+    for line in page("concordance").splitlines():
+        if found := re.match(r"\| \{eq\}`([a-z-]+)` `([a-z-]+)` \| \{doc\}`/([\w-]+)` \| `([a-z-]+)` \|$", line):
+            assert found[1] == found[2]
+            yield found[1], found[3], found[4]
+
+
+def test_every_equation_of_the_chapters_has_one_row_in_the_concordance():
+    rows = [row[0] for row in (*concordance(), *checked_in_a_chapter())]
+    assert len(rows) == page("concordance").count("| {eq}`")
+    assert sorted(rows) == sorted(labels())
 
 
 def test_the_concordance_names_tests_that_exist():
-    rows = list(concordance())
-    assert len(rows) == page("concordance").count("| {eq}`") >= 10
-    for label, shown, _, file, test in rows:
-        assert label == shown
+    for _, _, file, test in concordance():
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-        assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, (
-            f"{file} has no {test}"
-        )
+        assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, f"{file}: {test}"
 
 
-def test_the_concordance_names_code_whose_docstring_or_module_names_the_equation():
-    import importlib
-
-    rows = list(concordance())
-    for label, _, names, *_ in rows:
+def test_the_concordance_names_code_whose_docstring_names_the_equation():
+    for label, names, *_ in concordance():
         docs = []
         for name in names:
             module, _, attribute = name.rpartition(".")
@@ -55,15 +69,20 @@ def test_the_concordance_names_code_whose_docstring_or_module_names_the_equation
         assert any(f":eq:`{label}`" in doc for doc in docs), f"none of {names} says :eq:`{label}`"
 
 
+def test_a_cell_named_in_the_concordance_asserts_and_stands_after_its_equation():
+    order = list(cells())
+    for label, chapter, cell in checked_in_a_chapter():
+        place = next(i for i, (*_, source) in enumerate(order) if re.search(rf"\$\$\s*\({label}\)", source))
+        check = next((i for i, (name, one, *_) in enumerate(order) if (name, one) == (chapter, cell)), -1)
+        assert check > place, f"{chapter} has no cell {cell} after the equation {label}"
+        assert "assert " in order[check][3], f"{chapter}, {cell} asserts nothing"
+
+
 def test_every_equation_of_a_docstring_has_its_row_in_the_concordance():
     rooms = [path for room in ("text", "recurrent") for path in (ROOT / "seqlab" / room).rglob("*.py")]
     named = {label for path in rooms for label in re.findall(r":eq:`([a-z-]+)`", path.read_text(encoding="utf-8"))}
     assert named - {row[0] for row in concordance()} == set()
     assert len(named) >= 10
-
-
-def test_the_concordance_names_equations_of_the_chapters():
-    assert {row[0] for row in concordance()} - labels() == set()
 
 
 def test_the_code_of_the_cheat_sheet_runs_as_one_program():
@@ -105,22 +124,23 @@ def test_the_terms_of_the_glossary_stand_in_the_order_of_the_alphabet():
 
 def chapter_terms():
     """(chapter, English, Korean, Japanese) of every row of the chapters' tables of terms."""
-    for path in sorted(BOOK.glob("*.ipynb")):
-        text = "\n".join(text_of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
-        for table in re.findall(r"^\| *English *\| *Korean *\| *Japanese *\|.*\n\|[-| :]+\n((?:\|.*\n?)+)", text, re.M):
-            for row in table.splitlines():
-                yield path.stem, *(cell.strip() for cell in row.strip().strip("|").split("|")[:3])
+    table = r"^\| *English *\| *(?:Korean|한국어) *\| *(?:Japanese|日本語) *\|\n\|[-| :]+\n((?:\|.*\n?)+)"
+    for chapter, *_, source in cells():
+        for rows in re.findall(table, source, re.M):
+            for row in rows.splitlines():
+                columns = [re.split(r", |、", cell.strip()) for cell in row.strip("|").split("|")]
+                yield from ((chapter, *words) for words in zip(*columns, strict=True))
 
 
-def test_the_chapters_and_the_glossary_use_the_same_words():
-    known = {term.lower(): " ".join(text.split()) for term, text in glossary()}
-    differ = [
-        (chapter, english, word)
-        for chapter, english, *words in chapter_terms()
-        for word in words
-        if english.lower() in known and re.sub(r" ?\(.*?\)", "", word) not in known[english.lower()]
-    ]
-    assert differ == []
+def test_every_term_of_a_chapter_stands_in_the_glossary_with_the_same_words():
+    known = {term.lower(): " ".join(text.split()).partition(". ")[0] for term, text in glossary()}
+    terms = list(chapter_terms())
+    assert {chapter for chapter, *_ in terms} == {path.stem for path in BOOK.glob("*.ipynb")}
+    for chapter, english, *words in terms:
+        entry = known.get(english.lower().removeprefix("to "))
+        assert entry is not None, f"{chapter}: the glossary has no {english!r}"
+        for word in words:
+            assert re.sub(r" ?\(.*?\)", "", word) in entry, f"{chapter}: {english} is {word}; the glossary has {entry}"
 
 
 def commands(text):
