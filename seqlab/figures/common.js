@@ -10,8 +10,14 @@ const fill = (node, attributes, children) => {
   return node;
 };
 
+// JupyterLab takes "a" or an arrow for a command of its own unless the element in focus says no
+const keepsKeys = (node) => { node.dataset.lmSuppressShortcuts = "true"; return node; };
+
 // html("p", { class: "x", onclick: f }, "text", child) and the same for SVG
-const html = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+const html = (tag, attributes = {}, ...children) => {
+  const node = fill(document.createElement(tag), attributes, children);
+  return ["button", "input", "select", "summary"].includes(tag) || "tabindex" in attributes ? keepsKeys(node) : node;
+};
 const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
@@ -104,7 +110,7 @@ const rove = (rows, pick) => {
     pick(cell);
   };
   cells.forEach((cell, i) => {
-    cell.tabIndex = i ? -1 : 0;
+    keepsKeys(cell).tabIndex = i ? -1 : 0;
     cell.addEventListener("click", () => { cell.focus(); go(cell); });
     cell.addEventListener("focus", () => go(cell));
     cell.addEventListener("keydown", (event) => {
