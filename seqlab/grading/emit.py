@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .values import compare, encode, show
+from .values import compare, decode, encode, show
 
 MIME = "application/vnd.seqlab.value+json"
 EXPECTED, RELEASE = "expected.json", "release.json"
@@ -73,6 +73,7 @@ def _verdict(typed):
     try:
         values = json.loads(Path(EXPECTED).read_text(encoding="utf-8"))[_now["check"]]
         expected = values[number]
+        decode(expected)
     except OSError:
         return f"emitted {show(typed)}"
     except (ValueError, KeyError, IndexError, TypeError):

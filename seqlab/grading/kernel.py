@@ -1,6 +1,6 @@
 """The kernel that runs a student's cells: IPython's own, with limits, sockets that are handed in and short tracebacks.
 
-    python kernel.py SETTINGS        SETTINGS is JSON: key, sockets (file descriptors), limits, cwd, transport, ip, ports
+    python kernel.py SETTINGS        SETTINGS is JSON: key, sockets (descriptors), limits, cwd, transport, ip, ports
 
 The sandbox starts this file. It holds nothing secret: a student's code can read it, and can undo what it does to the
 streams and tracebacks, which serve her alone. The limits it cannot undo.
