@@ -11,6 +11,7 @@ import typer
 
 from seqlab.grading import commands as grading
 
+STOPPED = 130
 STUDENT, INSTRUCTOR, AUTHOR, MACHINE = "For students", "For instructors", "For authors", "For this machine"
 
 app = typer.Typer(
@@ -69,12 +70,10 @@ def main(arguments=None):
     """Run the command line; give the exit status."""
     try:
         status = app(args=arguments, prog_name="seqlab", standalone_mode=False)
-        return status if isinstance(status, int) else 0
     except typer.Exit as done:
-        return done.exit_code
+        status = done.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        print("Stopped; what was finished is kept.", file=sys.stderr)
-        return 130
+        status = STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # `seqlab ... | head`: nobody reads on
         return 0
@@ -88,6 +87,9 @@ def main(arguments=None):
         if text:  # none where a bare `seqlab` has just shown its help
             print(f"{text}{more}", file=sys.stderr)
         return 2
+    if status == STOPPED:  # typer turns Ctrl-C into this status
+        print("Stopped; what was finished is kept.", file=sys.stderr)
+    return status if isinstance(status, int) else 0
 
 
 if __name__ == "__main__":

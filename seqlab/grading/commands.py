@@ -200,12 +200,13 @@ def release(
     if to.exists() and not to.is_dir():
         raise ValueError(f"{to} is a file: give a folder.")
     if (to / "release.json").is_file():
+        other = name
         with contextlib.suppress(ValueError, KeyError, TypeError):
             other = Assignment.load(to / "release.json").name
-            if other != name:
-                raise ValueError(
-                    f"{to} holds the assignment {other} already: give each assignment a folder of its own."
-                ) from None
+        if other != name:
+            raise ValueError(
+                f"{to} holds the assignment {other} already: give each assignment a folder of its own."
+            ) from None
     console, kept = _console(), None
     if target.exists() and _edited(to, name):
         if not force:

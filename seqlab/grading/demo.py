@@ -26,7 +26,7 @@ CELL_SECONDS, TOTAL_SECONDS = 8.0, 90.0  # shorter than in earnest, so that the 
 NAMES = (
     "Ada", "Ġorġ", "김하늘", "さくら", "Beatriz", "Chidi", "Dmytro", "Éloïse", "Farid", "Greta", "Hyun-woo", "Ines",
     "João", "Kwame", "Lê Minh", "Mária", "Nils O'Brien", "Oluwaseun", "Priya", "Qiang", "Rania", "Søren", "Tomás",
-    "Uyanga", "Vũ", "=1+2", "<b>Wanda</b>", "-rf", "Yılmaz", "Zoë",
+    "Uyanga", "Vũ", "=1+2", "<b>Wanda", "-rf", "Yılmaz", "Zoë",
 )  # fmt: skip
 ATTACKS = {
     "loops for ever": "while True:\n    pass",
