@@ -17,14 +17,16 @@ CELL_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 GENERATED_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-?[0-9a-f]{12})?")
 KEPT_CELL_METADATA = ("mystnb", "seqlab", "tags")
 INSTALL = """\
-# Nothing happens here where seqlab is installed. Elsewhere (on Colab, say) this cell installs it.
+# Nothing happens here where seqlab is installed.
+# Elsewhere (on Colab, say) this cell installs it.
 import importlib.util
 import subprocess
 import sys
 
 project = {project}
 if importlib.util.find_spec("seqlab") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", project], check=True)"""
+    pip = [sys.executable, "-m", "pip", "install", "-q"]
+    subprocess.run([*pip, project], check=True)"""
 
 
 def source_of_seqlab(config=ROOT / "_config.yml"):
