@@ -374,7 +374,7 @@ class _Server:
         self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # what anything prints here must not mix with the records
         self.watch, self.children, self.rest = selectors.DefaultSelector(), {}, b""
-        self.settings, self.warm = None, None
+        self.settings = None
 
     def serve(self):
         """Work until the input ends; then end every child."""
@@ -406,7 +406,6 @@ class _Server:
             if "assignment" in message:
                 message["assignment"] = Assignment.loads(message["assignment"])
                 self.settings = message
-                self.warm = reference.reference(message["assignment"]) if message["expected"] is None else None
             else:
                 self.begin(message)
         return bool(chunk)
@@ -418,7 +417,8 @@ class _Server:
         path = Path(message["file"])
         job = self.settings | {"submission": path.read_bytes()}
         path.unlink()
-        child = _Child(message["number"], job, self.warm)
+        warm = reference.reference(job["assignment"]) if job["expected"] is None else None
+        child = _Child(message["number"], job, warm)
         self.children[child.pipe] = child
         self.watch.register(child.pipe, selectors.EVENT_READ)
 

@@ -170,7 +170,8 @@ def test_a_message_says_where_and_how_far_but_never_an_expected_number():
 def test_a_message_names_shape_dtype_and_kind():
     _, message = compare(sent(np.zeros((2, 3))), sent(np.zeros((3, 2), np.float32)))
     assert message == (
-        "it should be a NumPy array of shape (2, 3) and dtype float64, it is a NumPy array of shape (3, 2) and dtype float32"
+        "it should be a NumPy array of shape (2, 3) and dtype float64, "
+        "it is a NumPy array of shape (3, 2) and dtype float32"
     )
     _, message = compare(sent(1.0), sent(np.array(1.0)))
     assert message.endswith("(take the number out of it with .item())")
