@@ -25,6 +25,7 @@ from seqlab.grading import source as sources
 from seqlab.grading import trial as trials
 from seqlab.grading.model import Assignment
 from seqlab.grading.mutants import mutants
+from seqlab.grading.reference import imported
 
 PUBLIC_SEED = 0
 SEEDS = (1, 2)
@@ -410,7 +411,7 @@ def run_gates(
     -------
     gates, public, alive : the list of Gate, the expected values at the public seed, the mutants nobody noticed.
     """
-    with trials.Pool(workers, ("torch",) if assignment.needs_torch else ()) as pool:
+    with trials.Pool(workers, imported(assignment)) as pool:
         gates, public, alive = _gates_without_engine(
             assignment, variants, folder, release, pool, with_mutants, progress
         )

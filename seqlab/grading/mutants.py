@@ -9,6 +9,7 @@ of an error.
 import ast
 import copy
 import difflib
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 
@@ -277,7 +278,9 @@ def mutants(answer):
         if after in seen:
             continue
         try:
-            compile(after, answer.id, "exec")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a mutant may well look odd
+                compile(after, answer.id, "exec")
         except (SyntaxError, ValueError):
             continue
         seen.add(after)

@@ -7,6 +7,8 @@ one that dies is noticed at once. Nothing here is a defence: strangers' code goe
     python -m seqlab.grading.trial        reads jobs and writes results, one JSON text a line
 """
 
+import contextlib
+import importlib
 import importlib.abc
 import io
 import json
@@ -131,8 +133,9 @@ def _child(job, pipe):
             out.write(json.dumps(line) + "\n")
             out.flush()
 
+        before = set(sys.modules)
         run_cells(job, report)
-        report("end", "", "")
+        report("end", "", [name for name in sys.modules if name not in before] if job["learn"] else [])
     os._exit(0)
 
 
@@ -148,7 +151,7 @@ def _forked(job, answer):
         finally:
             os._exit(1)
     os.close(write)
-    deadline, ended, rest = time.monotonic() + job["seconds"], "died", b""
+    deadline, ended, rest, learnt = time.monotonic() + job["seconds"], "died", b"", []
     while True:
         ready, _, _ = select.select([read], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
@@ -160,7 +163,7 @@ def _forked(job, answer):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line.startswith(b'["end"'):
-                ended = "end"
+                ended, learnt = "end", json.loads(line)[2]
             else:
                 answer(line.decode("utf-8", "replace"))
         if ended == "end":
@@ -173,6 +176,9 @@ def _forked(job, answer):
             continue
     os.waitpid(pid, 0)
     answer(json.dumps([ended, "", ""]))
+    for module in learnt:  # what the first job imported, the next ones find imported
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
 
 
 def serve(warm):
@@ -182,7 +188,8 @@ def serve(warm):
     from seqlab.grading import emit, values  # noqa: F401
 
     for module in warm:
-        __import__(module)
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
 
     def answer(line):
@@ -204,7 +211,7 @@ class Worker:
     """One worker process; `run` takes one job at a time. Use it in a `with` block."""
 
     def __init__(self, warm=()):
-        self.warm, self.process = tuple(warm), None
+        self.warm, self.process, self.learn = tuple(warm), None, True
 
     def __enter__(self):
         return self
@@ -222,6 +229,7 @@ class Worker:
             self.process = None
 
     def _start(self):
+        self.learn = True
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "seqlab.grading.trial", *self.warm],
@@ -242,6 +250,7 @@ class Worker:
             self.close()
             self._start()
         job = {"cells": [list(cell) for cell in cells], "seed": seed, "closed": list(closed), "seconds": seconds}
+        job["learn"], self.learn = self.learn, False
         watchdog = None
         if not FORKS:
             watchdog = threading.Timer(seconds, self.process.kill)

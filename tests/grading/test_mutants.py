@@ -96,5 +96,10 @@ def test_the_diff_shows_the_line_before_and_after():
     assert mutant.diff == "-    return x * W\n+    return x / W"
 
 
+def test_an_odd_mutant_warns_nobody(recwarn):
+    assert "a:3:drop-transpose" in made("return (1, 2).T[x]")
+    assert not list(recwarn)
+
+
 def test_a_buffer_of_zeros_is_not_negated():
     assert not [name for name in made("y = np.zeros(3)", "return y") if "negate-assigned" in name]
