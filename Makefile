@@ -43,7 +43,7 @@ test: setup system ## run everything that CI runs
 	@$(BIN)/python tests/run.py
 
 bench: setup ## measure the kernels against their peers and floors
-	@$(BIN)/seqlab bench
+	@$(BIN)/seqlab bench rnn
 
 assignments: setup ## build every assignment for students and for the grader
 	@$(BIN)/seqlab build assignments

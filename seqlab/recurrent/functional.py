@@ -91,7 +91,7 @@ def clip_by_norm(parameters, limit, error_if_nonfinite=False):
     Parameters
     ----------
     parameters : tensor or iterable of tensors; those without a gradient are passed over.
-    limit : positive number.
+    limit : positive number; Inf clips nothing and only measures.
     error_if_nonfinite : raise when the norm is Inf or NaN; otherwise such gradients become NaN or 0, as in torch.
 
     Returns
@@ -108,7 +108,7 @@ def clip_by_norm(parameters, limit, error_if_nonfinite=False):
     norm = torch.nn.utils.get_total_norm(gradients)
     if error_if_nonfinite and not norm.isfinite():
         raise ValueError(f"the gradients have norm {norm.item()} and were not clipped: look for Inf or NaN in the loss")
-    scale = limit / norm.clamp(min=limit)
+    scale = (limit / norm).clamp(max=1)
     for gradient in gradients:
         gradient.mul_(scale.to(gradient.device, gradient.dtype))
     return norm

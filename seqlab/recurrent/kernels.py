@@ -23,12 +23,12 @@ import torch
 import triton
 import triton.language as tl
 
-from seqlab.kernels import Cost, interpreting, pick_backend, tuned
+from seqlab.kernels import interpreting, pick_backend, tuned
+from seqlab.recurrent.cost import cost as cost  # it needs no Triton, so it has a file of its own
 from seqlab.shapes import check_shape
 
 LARGEST_TILE = 128
 ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
-SHARED = 227 * 1024  # bytes of shared memory that a program can have on Hopper
 RESIDENT = {torch.float64: 64, torch.float32: 128, torch.bfloat16: 256, torch.float16: 256}
 TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 
@@ -269,26 +269,3 @@ def recurrence(z, h0, W_hh, nonlinearity="tanh"):
             raise ValueError(f"{name} holds {tensor.dtype} and z holds {z.dtype}; convert one of them")
     pick_backend("triton", z, h0, W_hh)
     return _Recurrence.apply(z, h0, W_hh, nonlinearity)
-
-
-def cost(B, T, D, H, itemsize, backward=False):
-    """Count what any implementation of one layer must pay, the input product and the weight gradients included.
-
-    Parameters
-    ----------
-    B, T, D, H : sequences, steps, features, units.
-    itemsize : bytes of a number, 4 for float32 or 2 for 16 bits.
-    backward : count the backward pass instead of the forward pass.
-
-    Returns
-    -------
-    cost : Cost, whose steps stay in a block as long as W_hh fits the shared memory of one multiprocessor.
-    """
-    weights = H * D + H * H + 2 * H
-    step = "in-cta" if H * H * itemsize <= SHARED else "cross-cta"
-    dtype = "float32" if itemsize >= 4 else "bfloat16"
-    forward_flops = 2 * B * T * H * (D + H)
-    if backward:  # reads x, h, dh, h0 and the weights; writes dx, dh0 and the weight gradients
-        numbers = 2 * B * T * D + 2 * B * T * H + 2 * B * H + 2 * weights
-        return Cost(numbers * itemsize, 2 * forward_flops, T, dtype, step)
-    return Cost((B * T * (D + H) + B * H + weights) * itemsize, forward_flops, T, dtype, step)

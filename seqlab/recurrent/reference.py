@@ -155,7 +155,7 @@ def clip_by_norm(gradients, limit):
     Parameters
     ----------
     gradients : dict of arrays, taken together as one long vector.
-    limit : positive number.
+    limit : positive number; Inf clips nothing and only measures.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def clip_by_norm(gradients, limit):
     """
     _check_limit(limit)
     norm = np.sqrt(sum(np.sum(g**2) for g in gradients.values()))
-    scale = limit / np.maximum(norm, limit)
+    scale = 1.0 if norm <= limit else limit / norm
     return {name: g * scale for name, g in gradients.items()}, norm
 
 

@@ -197,6 +197,12 @@ def test_clipping_by_value_moves_each_number_to_the_nearest_allowed_one(gradient
             assert has == (had if abs(had) <= limit else limit if had > 0 else -limit)
 
 
+def test_an_infinite_limit_clips_nothing():
+    clipped, norm = reference.clip_by_norm({"g": np.array([3.0, 4.0])}, np.inf)
+    assert clipped["g"].tolist() == [3.0, 4.0]
+    assert norm == 5.0
+
+
 def test_clipping_shows_inf_and_nan_in_the_norm():
     with np.errstate(invalid="ignore"):
         assert reference.clip_by_norm({"g": np.array([1.0, np.inf])}, 1.0)[1] == np.inf

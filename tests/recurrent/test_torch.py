@@ -299,6 +299,15 @@ def test_clipping_reports_inf_and_nan_and_then_touches_nothing():
         assert not clip_by_norm(parameters, 1.0).isfinite()
 
 
+def test_an_infinite_limit_clips_nothing_and_zero_gradients_stay_zero():
+    parameters = gradients([3.0, 4.0])
+    assert clip_by_norm(parameters, float("inf")) == 5.0
+    assert parameters[0].grad.tolist() == [3.0, 4.0]
+    parameters = gradients([0.0, 0.0])
+    assert clip_by_norm(parameters, 1.0) == 0.0
+    assert parameters[0].grad.tolist() == [0.0, 0.0]
+
+
 def test_clipping_names_a_wrong_limit():
     for clip in (clip_by_norm, clip_by_value):
         with pytest.raises(ValueError, match="limit is -1; it must be a positive number"):
