@@ -253,9 +253,8 @@ def serve(port):
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Quiet, directory=str(SITE)))
     except (OSError, OverflowError):
-        print(
-            f"Port {port} cannot be used here (taken?): choose another, `make serve PORT={port + 1}`.", file=sys.stderr
-        )
+        other = port + 1 if 0 < port < 65535 else 8001
+        print(f"Port {port} is taken or not allowed: choose another, `make serve PORT={other}`.", file=sys.stderr)
         return 1
     print(f"The book is at http://localhost:{server.server_port} (Ctrl-C stops it).", flush=True)
     with server:

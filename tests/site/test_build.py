@@ -54,7 +54,7 @@ class Book:
         (self.folder / "book" / f"{name}.ipynb").write_text(notebooks.dumps(notebooks.pack(script)))
 
     def build(self, *arguments):
-        """Run the builder; give its status, what it said, and the seconds of processor time (the machine may be busy)."""
+        """Run the builder; give its status, what it said, and seconds of processor time (the machine may be busy)."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "book/build.py", *arguments]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=600)
@@ -150,7 +150,7 @@ def test_a_port_in_use_gets_one_sentence(book):
         (book.folder / "_build/html/index.html").touch()
         status, said, _ = book.build("--serve", str(taken.getsockname()[1]))
     assert status == 1
-    assert re.fullmatch(r"Port \d+ cannot be used \(taken\?\): choose another, `make serve PORT=\d+`\.\n", said)
+    assert re.fullmatch(r"Port \d+ is taken or not allowed: choose another, `make serve PORT=\d+`\.\n", said)
 
 
 def test_help_says_what_the_builder_does():
