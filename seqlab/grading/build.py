@@ -226,6 +226,42 @@ def _takes_inputs(check):
     return any(getattr(call.func, "id", getattr(call.func, "attr", "")) == "inputs" for call in calls)
 
 
+def _bound(source):
+    """The names that a cell binds or changes at its top level, what it imports and patches among them."""
+    names, waiting = set(), list(ast.parse(source).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+            names |= {name for one in ast.walk(node) if isinstance(one, ast.Global) for name in one.names}
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            names |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        waiting += ast.iter_child_nodes(node)
+    return names
+
+
+def touched(assignment, answer, source, earns=()):
+    """The checks that another source for one answer can reach: its own, those whose code uses its names, `earns`."""
+    texts = {one.id: [one.solution] for one in assignment.answers}
+    for check in assignment.checks:
+        texts[check.answer].append(check.source)
+    used = {
+        name: {node.id for text in written for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+        for name, written in texts.items()
+    }
+    solutions = {one.id: one.solution for one in assignment.answers}
+    reached, names = {answer}, _bound(source) | _bound(solutions[answer])
+    while more := {name for name in used if name not in reached and used[name] & names}:
+        reached |= more
+        names = names.union(*(_bound(solutions[name]) for name in more))
+    return [check for check in assignment.checks if check.answer in reached or check.id in earns]
+
+
 def _gate_solution(assignment, runs, seconds):
     gate = Gate("the solution earns every point and its checks depend on the seed alone")
     first, again, other = runs
@@ -266,8 +302,9 @@ def _gate_variants(assignment, variants, expected, run):
     wrong, right = Gate("each declared wrong answer earns what is declared"), Gate("each other right answer earns all")
     points = {check.id: check.points for check in assignment.checks}
     for variant, seed, trial in run:
-        good, why = passed(assignment, expected[seed], trial)
-        for check in assignment.checks:
+        reached = touched(assignment, variant.answer, variant.source, variant.earns or ())
+        good, why = passed(assignment, expected[seed], trial, reached)
+        for check in reached:
             declared = points[check.id] if variant.earns is None else variant.earns.get(check.id, points[check.id])
             earned = points[check.id] if check.id in good else 0
             if earned == declared:
@@ -455,7 +492,9 @@ def _gates_without_engine(assignment, variants, folder, release, pool, with_muta
     declared = [(variant, seed) for variant in (*variants.wrong, *variants.right) for seed in SEEDS]
 
     def declare(worker, job):
-        return attempt(worker, {job[0].answer: job[0].source}, job[1], seconds=patience)
+        variant, seed = job
+        checks = touched(assignment, variant.answer, variant.source, variant.earns or ())
+        return attempt(worker, {variant.answer: variant.source}, seed, checks, patience)
 
     done = [(*job, trial) for job, trial in each("variants", declared, declare)]
     gates += _gate_variants(assignment, variants, expected, done)

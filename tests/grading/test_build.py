@@ -180,6 +180,28 @@ def test_a_wrong_answer_that_loses_another_answers_points_is_named(tmp_path):
     assert "earns 0 of the declared 2 for the check 'running-values'" in failures(tmp_path, variants=variants)
 
 
+@pytest.mark.parametrize(
+    ("source", "reached"),
+    [
+        ("def double(x):\n    sums = 1\n    return x", ["double"]),
+        ("def double(x):\n    return x\n\nnp = None", ["double", "running"]),
+        ("def double(x):\n    global np\n    np = None", ["double", "running"]),
+        ("np.array = list", ["double", "running"]),
+        ("for np in range(3): pass", ["double", "running"]),
+        ("import os as inputs", ["double", "running"]),
+    ],
+)
+def test_an_answer_reaches_the_checks_that_use_its_names(home, source, reached):
+    checks = builds.touched(builds.sources.read_source(home), "double", source)
+    assert sorted({check.answer for check in checks}) == reached
+
+
+def test_an_answer_reaches_the_checks_of_answers_that_call_it(tmp_path):
+    calling = course.RUNNING.replace("total += x", "total += double(x) / 2")
+    assignment = builds.sources.read_source(course.folder(tmp_path, course.cells(running={"source": calling})))
+    assert builds.touched(assignment, "double", "def double(x):\n    return x") == list(assignment.checks)
+
+
 def test_a_right_answer_that_loses_points_is_named(tmp_path):
     variants = course.VARIANTS.replace("return x + x", "return x + x + 1e-3")
     told = failures(tmp_path, variants=variants)
