@@ -1,6 +1,7 @@
 """What the book adds to Sphinx: mathematics without a network, buttons, docstrings with shapes, the syllabus."""
 
 import html
+import importlib
 import importlib.metadata
 import json
 import os
@@ -27,6 +28,7 @@ SCRIPTS = {
 QUOTED = re.compile(r"(``.+?``|`[^`]+`)")
 MARKUP = re.compile(r"(?<!\\)(\*(?! )|\||_\b(?!\w))")
 TAG = re.compile(r"(<[^>]*>)")
+LONG_NAME = re.compile(r'(?<=<span class="pre">)[^<]{25,}(?=</span>)')
 VERBATIM = ("script", "style", "svg", "textarea", "title")
 
 
@@ -148,8 +150,9 @@ def describe(doctree):
 
 
 def mend(page):
-    """Correct what the extensions write: a role that browsers have given up, and one id for every exercise."""
+    """Correct what extensions write: a role that browsers gave up, one id for all exercises, names without a break."""
     page = page.replace('role="doc-biblioentry"', 'role="listitem"')
+    page = LONG_NAME.sub(lambda found: re.sub("([_./])(?=.)", r"\1<wbr>", found[0]), page)
     return re.sub(r' id="(exercise|solution|proof)-content"', "", page)
 
 
@@ -223,6 +226,26 @@ class Coverage(SphinxDirective):
         ]
 
 
+class Printed(SphinxDirective):
+    """`{printed} name ...`: the code of functions of the package, as the chapters print it with `source`."""
+
+    has_content = False
+    required_arguments = 1
+    optional_arguments = 9
+
+    def run(self):
+        from seqlab.figures import source
+
+        things = []
+        for name in self.arguments:
+            module, _, attribute = name.rpartition(".")
+            module = importlib.import_module(module)
+            self.env.note_dependency(module.__file__)
+            things.append(getattr(module, attribute))
+        listing = repr(source(*things))
+        return [nodes.literal_block(listing, listing, language="python")]
+
+
 def setup(app):
     """Register everything above with Sphinx."""
     app.connect("config-inited", configure, priority=100)
@@ -231,4 +254,5 @@ def setup(app):
     app.connect("html-page-context", finish_page)
     app.connect("html-page-context", name_folds, priority=900)
     app.add_directive("coverage", Coverage)
+    app.add_directive("printed", Printed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -98,16 +98,16 @@ def test_the_cheat_sheet_shows_the_equations_of_the_chapters():
 
 
 def glossary():
-    """(term, its text) for each term of the glossary."""
+    """(term, its Korean and Japanese words, its meaning) for each term of the glossary."""
     body = re.search(r"```\{glossary\}\n(.*?)```", page("glossary"), re.S)[1]
-    return re.findall(r"^(\S.*)\n((?:  .*\n)+)", body, re.M)
+    found = re.findall(r"^(\S.*)\n  (.*)\n\n((?:  .*\n)+)", body, re.M)
+    return [(term, words, " ".join(meaning.split())) for term, words, meaning in found]
 
 
 def test_every_term_of_the_glossary_has_korean_japanese_and_a_sentence():
     terms = glossary()
     assert len(terms) >= 40
-    for term, text in terms:
-        words, _, meaning = " ".join(text.split()).partition(". ")
+    for term, words, meaning in terms:
         korean, _, japanese = words.partition(" · ")
         assert HANGUL.search(korean), term
         assert not KANA_HAN.search(korean), term
@@ -118,7 +118,7 @@ def test_every_term_of_the_glossary_has_korean_japanese_and_a_sentence():
 
 
 def test_the_terms_of_the_glossary_stand_in_the_order_of_the_alphabet():
-    terms = [term.lower() for term, _ in glossary()]
+    terms = [term.lower() for term, *_ in glossary()]
     assert terms == sorted(terms)
 
 
@@ -133,7 +133,7 @@ def chapter_terms():
 
 
 def test_every_term_of_a_chapter_stands_in_the_glossary_with_the_same_words():
-    known = {term.lower(): " ".join(text.split()).partition(". ")[0] for term, text in glossary()}
+    known = {term.lower(): words for term, words, _ in glossary()}
     terms = list(chapter_terms())
     assert {chapter for chapter, *_ in terms} == {path.stem for path in BOOK.glob("*.ipynb")}
     for chapter, english, *words in terms:

@@ -208,7 +208,7 @@ def test_a_wide_formula_scrolls_by_keyboard(browser, site, chapters):
 
 def test_the_four_forms_of_one_idea_stand_on_the_first_page(browser, site):
     with visit(browser, f"{site}/index.html") as page:
-        forms = {"NumPy": "def rnn_step(", "PyTorch": "def ", "GPU kernel": "@triton.jit"}
+        forms = {"NumPy": "def rnn_step(", "PyTorch": "torch.addmm(", "GPU kernel": "tl.dot("}
         for name, text in forms.items():
             page.locator(".four-forms label", has_text=name).click()
             assert text in page.locator(".four-forms .sd-tab-content:visible").inner_text()
