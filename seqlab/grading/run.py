@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -491,15 +492,36 @@ class Host:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_host = {}  # the last host of `grade`, kept for the next submission
+_kept = threading.local()  # the last host of `grade` in this thread, kept for the next submission
+_hosts = []  # all that were kept, by any thread
+
+
+def _host(assignment, **settings):
+    """The host that grades this assignment in this way: the last one, or a new one in its place."""
+    text = json.dumps([assignment.dumps(), settings], sort_keys=True)
+    key = os.getpid(), hashlib.sha256(text.encode()).hexdigest()
+    if getattr(_kept, "key", None) != key or _kept.host.process.poll() is not None:
+        _forget_host()
+        _kept.host, _kept.key = Host(assignment, **settings), key
+        _hosts.append((os.getpid(), _kept.host))
+    return _kept.host
+
+
+def _forget_host():
+    if getattr(_kept, "key", None) is not None:
+        owner, _ = _kept.key
+        if owner == os.getpid():
+            _kept.host.close()
+            _hosts.remove((owner, _kept.host))
+        _kept.key = None
 
 
 @atexit.register
-def _close_host():
-    for (owner, _), host in list(_host.items()):
+def _close_hosts():
+    for owner, host in _hosts:
         if owner == os.getpid():
             host.close()
-    _host.clear()
+    _hosts.clear()
 
 
 def grade(submission, assignment, *, trusted=False, only_visible=False, expected=None):
@@ -533,16 +555,12 @@ def grade(submission, assignment, *, trusted=False, only_visible=False, expected
             return _grade_here(job, folder)
     if len(submission) > intake.MAX_BYTES:
         return _without_running(job)
-    settings = json.dumps([assignment.dumps(), trusted, only_visible, expected])
-    key = os.getpid(), hashlib.sha256(settings.encode()).hexdigest()
-    if key not in _host or _host[key].process.poll() is not None:
-        _close_host()
-        _host[key] = Host(assignment, trusted=trusted, only_visible=only_visible, expected=expected)
+    host = _host(assignment, trusted=trusted, only_visible=only_visible, expected=expected)
     try:
-        _host[key].submit(0, bytes(submission), alone=True)
-        return _host[key].result()[1]
+        host.submit(0, bytes(submission), alone=True)
+        return host.result()[1]
     except BaseException:
-        _close_host()
+        _forget_host()
         raise
 
 

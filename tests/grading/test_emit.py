@@ -2,8 +2,10 @@
 
 import json
 
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 from seqlab.grading import emit as channel
 from seqlab.grading.values import encode
@@ -64,3 +66,27 @@ def test_a_damaged_file_of_expected_values_does_not_crash_the_notebook(shown, tm
     channel.inputs("step")
     channel.emit(1.0)
     assert len(shown) == 1
+
+
+CHECK = """from seqlab.grading.emit import emit, inputs
+rng = inputs("{name}")
+emit(1.0)
+emit({value})
+"""
+
+
+@pytest.mark.slow
+def test_a_students_notebook_says_in_each_cell_what_is_as_expected(tmp_path):
+    """Run by Jupyter as a student would, one of the cells twice."""
+    (tmp_path / "expected.json").write_text(json.dumps({"one": [encode(1.0), encode(2)], "two": [encode(1.0)] * 2}))
+    sources = [
+        CHECK.format(name="one", value=2),
+        CHECK.format(name="two", value=2.0),
+        CHECK.format(name="one", value=2),
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
+    told = [[output["data"]["text/plain"] for output in cell.outputs] for cell in book.cells]
+    good = ["✓ one, value 1 of 2: as expected", "✓ one, value 2 of 2: as expected"]
+    off = "✗ two, value 2 of 2: the number is off, the largest difference is 1"
+    assert told == [good, ["✓ two, value 1 of 2: as expected", off], good]

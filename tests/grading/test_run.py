@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,7 @@ class TestSandboxed:
         assert "ZeroDivisionError" in record.problems[0]
 
     def test_no_temporary_file_and_no_process_is_left(self, assignment, tmp_path, monkeypatch):
-        run._close_host()
+        run._forget_host()
         reference.close()
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -231,6 +232,14 @@ def test_a_class_is_graded_in_parallel_with_the_records_of_one_by_one(assignment
     assert [record.score for record in together.values()] == [FULL, FULL - 4] * 2
     alone = grade_many(items[:2], assignment, workers=1)
     assert [record.dumps() for record in alone.values()] == [together[key].dumps() for key in alone]
+
+
+@pytest.mark.sandbox
+def test_threads_grade_side_by_side(assignment):
+    wrong = submission({"total": "def total(x):\n    return 0.0\n"})
+    with ThreadPoolExecutor(2) as pool:
+        records = list(pool.map(lambda content: grade(content, assignment), [submission(), wrong]))
+    assert [record.score for record in records] == [FULL, FULL - 4]
 
 
 @pytest.mark.sandbox
@@ -268,7 +277,7 @@ def test_an_interrupt_ends_the_class_and_leaves_nothing(assignment, tmp_path, mo
 def test_a_grading_process_killed_from_outside_is_told_and_the_next_one_works(assignment):
     slow = submission({"double": "import time\ntime.sleep(1000)\n"})
     grade(submission(), assignment)
-    (host,) = run._host.values()
+    host = run._kept.host
     threading.Timer(1.0, lambda: os.kill(host.process.pid, signal.SIGKILL)).start()
     with pytest.raises(GraderFailed, match="ended from outside"):
         grade(slow, assignment)
