@@ -165,10 +165,10 @@ class Kernel:
     # ---- messages
 
     def ready(self, seconds):
-        """Wait until the kernel answers and its output reaches us."""
-        limit, again = min(time.monotonic() + seconds, self.deadline), 0.0
+        """Wait until the kernel answers and its output reaches us. The student's time begins only then."""
+        started, again = time.monotonic(), 0.0
         while self.cell is None or self.replied != self.cell or not self.idle:
-            if time.monotonic() >= limit:
+            if time.monotonic() >= started + seconds:
                 raise KernelUnusable(f"the kernel did not answer within {seconds:g} s")
             if time.monotonic() >= again:  # its output may have been sent before it reached us
                 again = time.monotonic() + 2.0
@@ -176,6 +176,7 @@ class Kernel:
                 self.cell = message["header"]["msg_id"]
                 self.session.send(self.sockets["shell"], message)
             self._pump()
+        self.deadline += time.monotonic() - started
 
     def _pump(self):
         """Take in what has arrived, waiting a moment for it; notice a kernel that died or grew too large."""

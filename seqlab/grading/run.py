@@ -45,7 +45,7 @@ EXCEPTIONS = {
 
 
 class GraderFailed(RuntimeError):
-    """The grader itself failed, not the student; the message says why."""
+    """The machine failed, not the student: a full disk, no memory, no kernel that starts. Nothing is recorded."""
 
 
 def seed_of(submission, assignment):
@@ -126,11 +126,11 @@ class _Grading:
         if not self.pending:
             return
         expected = self.ask() if self.expected is None else lambda: self.expected
-        deadline = time.monotonic() + self.assignment.total_seconds
+        self.deadline = time.monotonic() + self.assignment.total_seconds
         for number in range(1 + STRIKES * len(self.assignment.answers)):
             before = list(self.pending)
-            self.round(number, deadline, expected)
-            if time.monotonic() > deadline:
+            self.round(number, expected)
+            if time.monotonic() > self.deadline:
                 told = f"the {self.assignment.total_seconds:g} s for the whole notebook were used up"
                 self.settle_all(State.TIMEOUT, told)
             if not self.pending or self.pending == before:
@@ -145,7 +145,7 @@ class _Grading:
         request = self.warm.ask(self.seed, list(self.by_id))
         return lambda: request.wait(10 * self.assignment.total_seconds)
 
-    def round(self, number, deadline, expected):
+    def round(self, number, expected):
         """Start a kernel for each set of closed modules, run the notebooks, read the results."""
         groups, started = {}, []
         for name in self.pending:
@@ -159,12 +159,15 @@ class _Grading:
             for index, (closed, names) in enumerate(plans):
                 if index == len(started):
                     started.append(self.start(closed))
-                limits = {"deadline": deadline, "cell_seconds": self.assignment.cell_seconds}
+                if time.monotonic() > self.deadline:
+                    break
+                limits = {"deadline": self.deadline, "cell_seconds": self.assignment.cell_seconds}
                 if not self.trusted:
                     limits["memory_bytes"] = self.assignment.memory_mb * sandbox.MEGABYTE
                 kernel = plugin.Kernel(started[index], **limits)
                 runs.append(plugin.Run(f"notebook-{number}-{index}", self.cells(names, plugin.Cell), kernel))
                 plugin.execute(runs[-1], Path(self.folder), expected, self.skip)
+                self.deadline = kernel.deadline  # later by what the kernel took to start
                 self.read(runs[-1])
             self.look_at_provided(runs)
         finally:
@@ -203,7 +206,7 @@ class _Grading:
     def read(self, run):
         """Turn one notebook's results into states, messages and output that may be shown."""
         if run.unusable:
-            raise GraderFailed(f"the kernel could not be started: {run.unusable}")
+            raise GraderFailed(f"no kernel could be started ({run.unusable}); see that Jupyter works on this machine")
         checked = {cell.answer for cell in run.cells if cell.role == "check"}
         for cell in run.cells:
             result = run.results.get(cell.id)
@@ -292,14 +295,25 @@ def _grade_here(job, folder, warm=None):
     grading = _Grading(**job, folder=folder, warm=warm)
     try:
         grading.grade()
-    except (GraderFailed, reference.ReferenceFailed) as wrong:
+    except reference.ReferenceFailed as wrong:
         grading.problems.append(f"the grader could not finish: {wrong}")
-    except Exception as wrong:
+    except GraderFailed:
+        raise
+    except (OSError, MemoryError) as wrong:
+        raise GraderFailed(_machine(wrong)) from wrong
+    except Exception as wrong:  # what a submission may have provoked costs it alone, and a person must look
         last = traceback.extract_tb(wrong.__traceback__)[-1]
         told = f"{type(wrong).__name__}: {wrong}"[:300]
         grading.problems.append(f"the grader itself failed ({told}, {Path(last.filename).name} line {last.lineno})")
     grading.settle_all(State.NOT_RUN, "the grader could not finish")
     return grading.record()
+
+
+def _machine(wrong):
+    """Say what the machine lacks."""
+    what = wrong.strerror if isinstance(wrong, OSError) and wrong.strerror else "no memory is left"
+    where = f" ({wrong.filename})" if isinstance(wrong, OSError) and wrong.filename else ""
+    return f"the machine could not go on: {what}{where}; mend that and start again, what has been graded is kept"
 
 
 def _without_running(job, problem=None):
@@ -343,9 +357,12 @@ class _Child:
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        record = _grade_here(self.job, self.folder, warm)
-        with os.fdopen(write, "w", encoding="utf-8", errors="backslashreplace") as out:
-            out.write(record.dumps())
+        try:
+            told = {"record": _grade_here(self.job, self.folder, warm).dumps()}
+        except GraderFailed as wrong:
+            told = {"fault": str(wrong)}
+        with os.fdopen(write, "w") as out:
+            json.dump(told, out)
         os._exit(0)
 
     def read(self):
@@ -355,7 +372,7 @@ class _Child:
         return bool(chunk)
 
     def end(self):
-        """End and reap the child; give its record, None when it gave none."""
+        """End and reap the child; give what it said: its record's text, a fault of the machine, or nothing."""
         for target in (-self.pid, self.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(target, signal.SIGKILL)
@@ -363,8 +380,8 @@ class _Child:
         os.close(self.pipe)
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
-            return Record.loads(self.text.decode())
-        except (ValueError, KeyError, TypeError):
+            return json.loads(self.text)
+        except ValueError:
             return None
 
 
@@ -415,11 +432,15 @@ class _Server:
         """Fork a child for a job. One that stands alone imports while its kernel starts; a class's children inherit."""
         if not message["alone"]:
             from seqlab.grading import plugin  # noqa: F401
-        path = Path(message["file"])
-        job = self.settings | {"submission": path.read_bytes()}
-        path.unlink()
-        warm = reference.reference(job["assignment"]) if job["expected"] is None else None
-        child = _Child(message["number"], job, warm)
+        try:
+            path = Path(message["file"])
+            job = self.settings | {"submission": path.read_bytes()}
+            path.unlink()
+            warm = reference.reference(job["assignment"]) if job["expected"] is None else None
+            child = _Child(message["number"], job, warm)
+        except (OSError, MemoryError) as wrong:
+            self.say(message["number"], {"fault": _machine(wrong)})
+            return
         self.children[child.pipe] = child
         self.watch.register(child.pipe, selectors.EVENT_READ)
 
@@ -427,8 +448,11 @@ class _Server:
         """Pass on a child's record, or say why there is none."""
         self.watch.unregister(child.pipe)
         del self.children[child.pipe]
-        record = child.end() or _without_running(child.job, otherwise)
-        self.out.write(json.dumps([child.number, record.dumps()]) + "\n")
+        self.say(child.number, child.end() or {"record": _without_running(child.job, otherwise).dumps()})
+
+    def say(self, number, told):
+        """Write one line to the caller."""
+        self.out.write(json.dumps([number, told]) + "\n")
         self.out.flush()
 
 
@@ -464,7 +488,10 @@ class Host:
     def submit(self, number, submission, alone=False):
         """Hand over one submission; `result` gives its record some time later. `alone`: no other will follow soon."""
         path = Path(self.folder, str(number))
-        path.write_bytes(submission)
+        try:
+            path.write_bytes(submission)
+        except OSError as wrong:
+            raise GraderFailed(_machine(wrong)) from wrong
         self.jobs += 1
         self._send({"number": number, "file": str(path), "alone": alone and self.jobs == 1})
 
@@ -476,8 +503,10 @@ class Host:
                 raise GraderFailed(ENDED)
             self.buffer += chunk
         line, _, self.buffer = self.buffer.partition(b"\n")
-        number, text = json.loads(line)
-        return number, Record.loads(text)
+        number, told = json.loads(line)
+        if "fault" in told:
+            raise GraderFailed(told["fault"])
+        return number, Record.loads(told["record"])
 
     def close(self):
         """End the host and all that it started."""
@@ -544,7 +573,7 @@ def grade(submission, assignment, *, trusted=False, only_visible=False, expected
     SandboxUnavailable
         when this machine has no sandbox and `trusted` is false.
     GraderFailed
-        when the grader's own process was ended.
+        when the machine cannot go on or the grader's own process was ended: then there is nothing to record.
     """
     if not trusted:
         sandbox.require()
@@ -578,6 +607,11 @@ def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
     Returns
     -------
     records : dict from key to Record, in the order of the items.
+
+    Raises
+    ------
+    SandboxUnavailable, GraderFailed
+        as `grade`; what `on_result` has been given by then is good.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}; it must be at least 1")

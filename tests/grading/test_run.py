@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -306,6 +307,24 @@ def test_a_child_killed_from_outside_costs_its_own_submission_and_needs_a_person
         assert record.problems == ["the grading process ended without a record"]
         host.submit(1, submission())
         assert host.result()[1].score == FULL
+
+
+@pytest.mark.sandbox
+def test_a_machine_that_cannot_go_on_is_told_in_a_sentence_and_nothing_is_recorded(assignment, tmp_path, monkeypatch):
+    room = tmp_path / "room"
+    room.mkdir()
+    monkeypatch.setenv("TMPDIR", str(room))  # the host's temporary files
+    kept = []
+
+    items = [(1, submission()), (2, submission(metadata={"n": 2}))]
+
+    def note(key, record):
+        kept.append(record.score)
+        shutil.rmtree(room)
+
+    with pytest.raises(GraderFailed, match=r"No such file or directory \(.*what has been graded is kept"):
+        grade_many(items, assignment, workers=1, on_result=note)
+    assert kept == [FULL]
 
 
 def test_no_sandbox_is_one_sentence_and_nothing_is_run(assignment, monkeypatch):
