@@ -79,7 +79,8 @@ def main(arguments=None):
         return 0
     except Exception as wrong:
         usage = hasattr(wrong, "format_message")  # typer's own errors, whichever click it stands on
-        if os.environ.get("SEQLAB_TRACEBACK") or not (usage or isinstance(wrong, (ValueError, OSError))):
+        ours = isinstance(wrong, RuntimeError) and type(wrong).__module__.startswith("seqlab.")
+        if os.environ.get("SEQLAB_TRACEBACK") or not (usage or ours or isinstance(wrong, (ValueError, OSError))):
             raise
         context = getattr(wrong, "ctx", None)
         text = wrong.format_message() if usage else sentence(wrong)

@@ -154,7 +154,7 @@ def _show_built(console, name, bundle):
     from seqlab.grading.mutants import Mutant
 
     report = json.loads((bundle / "instructor" / "gates.json").read_text(encoding="utf-8"))
-    console.print(f"[bold green]✓ {name}[/]: built in {bundle}")
+    console.print(f"[bold green]✓ {name}[/]: built in {bundle}", soft_wrap=True)
     _show_gates(console, [Gate(gate["name"], gate["detail"]) for gate in report["gates"]])
     if report["mutants"] is None:
         console.print("  [yellow]built with --quick: some gates were left out[/]")

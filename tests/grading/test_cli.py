@@ -206,6 +206,18 @@ def test_what_the_machine_refuses_is_one_sentence(here, capsys, monkeypatch, wro
     assert len(complaint.strip().splitlines()) == 1
 
 
+def test_a_grader_that_is_ended_is_one_sentence(here, capsys, engine):
+    from seqlab.grading import run
+
+    def ended(*args, **options):
+        raise run.GraderFailed("the grading process ended unexpectedly; start the grading again, it resumes")
+
+    engine.setattr(run, "grade_many", ended)
+    make_class(here)
+    status, _, complaint = call(capsys, *GRADE)
+    assert (status, complaint) == (2, "the grading process ended unexpectedly; start the grading again, it resumes\n")
+
+
 def test_a_fault_of_our_own_keeps_its_traceback(here, monkeypatch):
     monkeypatch.setattr(commands, "_bundle", lambda *_: {}["bug"])
     with pytest.raises(KeyError):
