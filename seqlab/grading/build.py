@@ -10,6 +10,7 @@ every check emits values that depend on the seed alone; and mechanical mutants o
 
 import ast
 import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -386,7 +387,9 @@ def _gate_mutants(assignment, variants, results):
     declared = {one.mutant: one for one in variants.equivalent}
     known = {mutant.id for mutant, _ in results}
     for name in sorted(set(declared) - known):
-        gate.failures.append(f"[[equivalent]] {name!r} is no mutant of the solution; remove it or correct its name")
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        told = f"correct its name (is it {near[0]!r} now?) or remove it" if near else "remove it"
+        gate.failures.append(f"[[equivalent]] {name!r} is no mutant of the solution; {told}")
     for mutant, killer in results:
         if mutant.id in declared and killer:
             gate.failures.append(

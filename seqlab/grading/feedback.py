@@ -12,6 +12,7 @@ from seqlab.grading.exports import STATUS, file_name
 from seqlab.grading.model import Outcome, State
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 SIGN = dict(zip(State, "✓✗!◷†–", strict=True))
 OUTCOME = {
     Outcome.GRADED: "graded",
@@ -71,7 +72,7 @@ def _page(title, body, wide=False):
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<link rel="icon" href="data:,">\n'
         f"<title>{shown(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body{' class=wide' if wide else ''}>\n<main>\n{body}\n</main>\n</body>\n</html>\n"

@@ -249,7 +249,12 @@ def equivalent(mutant):
 
 def test_an_equivalent_that_is_no_mutant_is_named(tmp_path):
     told = failures(tmp_path, variants=equivalent("double:99:nothing"))
-    assert "[[equivalent]] 'double:99:nothing' is no mutant of the solution" in told
+    assert "[[equivalent]] 'double:99:nothing' is no mutant of the solution; remove it" in told
+
+
+def test_an_equivalent_whose_line_has_moved_is_found_again(tmp_path):
+    told = failures(tmp_path, variants=equivalent("double:7:mul-to-div"))
+    assert "correct its name (is it 'double:3:mul-to-div' now?) or remove it" in told
 
 
 def test_an_equivalent_that_is_noticed_is_named(tmp_path):
