@@ -73,12 +73,11 @@ def where_it_failed(path, cell, error):
 
 async def run_chapter(path, cache, ran_cell):
     """Run one notebook in a kernel of its own and keep its outputs in the cache."""
-    import nbformat
     from jupyter_cache.base import CacheBundleIn
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_chapter(path)
     client = NotebookClient(
         notebook,
         timeout=300,
@@ -133,16 +132,26 @@ def bar():
     return Progress(*columns, transient=True)
 
 
+def read_chapter(path):
+    """Read a notebook; say in one sentence when it is none."""
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ChapterFailed(f"{path.relative_to(ROOT)} cannot be read as a notebook: {reason[:100]}") from None
+
+
 def execute(folder, workers):
     """Run the chapters whose code is not in the cache yet; return how many there were."""
-    import nbformat
     from jupyter_cache import get_cache
 
     folder.mkdir(parents=True, exist_ok=True)
     cache = get_cache(folder)
     waiting = []
     for path in chapters():
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read_chapter(path)
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:
@@ -281,6 +290,10 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\nStopped. Chapters that had finished need not run again.", file=sys.stderr)
         return 130
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"The site was not built: {error.strerror or error}{where}. Mend that and build again.", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import html
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -46,6 +47,8 @@ def configure(app, config):
     """Set what depends on the machine or on the repository's address."""
     config.nb_execution_cache_path = os.environ.get("SEQLAB_BOOK_CACHE", config.nb_execution_cache_path)
     config.html_theme_options.update(buttons(config.html_theme_options.get("repository_url")))
+    if importlib.util.find_spec("triton") is None:  # it exists for Linux alone; the pages of the kernels do everywhere
+        config.autodoc_mock_imports = ["triton"]
 
 
 def copy_mathjax(app, exception):

@@ -113,6 +113,12 @@ def test_the_life_of_a_book(book):
     ]
     assert "changed" in book.page("two"), "the site that was there is lost"
 
+    (book.folder / "book" / "two.ipynb").write_text("no notebook")
+    status, said, _ = book.build()
+    assert status == 1
+    assert re.search(r"^book/two\.ipynb cannot be read as a notebook: .+$", said, re.M)
+    assert "Traceback" not in said
+
     book.chapter("two", math="{ref}`nowhere`")
     for _ in range(2):
         status, said, _ = book.build()

@@ -1,5 +1,6 @@
 """The files of the built site: links, weights, what must not be there."""
 
+import json
 import re
 from urllib.parse import unquote, urldefrag, urlparse
 
@@ -68,6 +69,16 @@ def test_no_page_shows_a_traceback_a_path_or_a_widget(html, soups):
         assert "Traceback (most recent call last)" not in text or page.startswith("_modules/"), page
         assert not any(path in text for path in secret), page
         assert "application/vnd.jupyter.widget" not in str(soup), page
+
+
+def test_what_the_pages_leave_out_of_a_run_holds_no_warning(html, chapters):
+    newest = max((ROOT / "_build").glob("outputs-*"), key=lambda folder: folder.stat().st_mtime)
+    runs = list(newest.glob("executed/*/base.ipynb"))
+    assert len(runs) >= len(chapters)
+    for run in runs:
+        for cell in json.loads(run.read_text(encoding="utf-8"))["cells"]:
+            said = ["".join(out["text"]) for out in cell["outputs"] if out.get("name") == "stderr"]
+            assert "Warning" not in "".join(said), said
 
 
 def test_the_licence_stands_at_the_foot(soups, written):
