@@ -15,7 +15,9 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from asyncio import CancelledError
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +85,7 @@ async def run_chapter(path, cache, ran_cell):
         timeout=300,
         record_timing=False,  # the times would become part of the key in the cache
         resources={"metadata": {"path": str(path.parent)}},
+        shutdown_kernel="immediate",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     current = notebook.cells[0]
@@ -94,9 +97,7 @@ async def run_chapter(path, cache, ran_cell):
                     current = cell
                     await client.async_execute_cell(cell, number)
                     ran_cell()
-    except CellExecutionError as error:
-        raise ChapterFailed(where_it_failed(path, current, error)) from None
-    except (CellTimeoutError, DeadKernelError, TimeoutError) as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise ChapterFailed(where_it_failed(path, current, error)) from None
     seconds = time.monotonic() - started
     bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
@@ -115,13 +116,29 @@ async def run_chapters(waiting, cache, workers, progress):
             progress.remove_task(task)
             progress.console.print(f"ran {path.stem} in {seconds:.0f} s")
 
-    tasks = [asyncio.create_task(one(path, count)) for path, count in waiting]
     try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            for path, count in waiting:
+                group.create_task(one(path, count))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def run_beside(work):
+    """Run a coroutine in a thread of its own: in the main thread nbclient would take Ctrl-C away from us."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(loop.run_until_complete, task)
+        try:
+            done.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(task.cancel)
+            with suppress(CancelledError):
+                done.result()
+            raise
+        finally:
+            loop.close()
 
 
 def bar():
@@ -158,7 +175,7 @@ def execute(folder, workers):
             waiting.append((path, sum(cell.cell_type == "code" for cell in notebook.cells)))
     if waiting:
         with bar() as progress:
-            asyncio.run(run_chapters(waiting, cache, workers, progress))
+            run_beside(run_chapters(waiting, cache, workers, progress))
     return len(waiting)
 
 
