@@ -5,6 +5,7 @@ death is noticed at once and whose output is bounded, and replaces its compariso
 a process of its own; the student's code runs in the kernel's.
 """
 
+import contextlib
 import json
 import sys
 import time
@@ -29,6 +30,7 @@ CELL_MESSAGES = 10_000
 PRINTED = 20_000  # characters of a cell's output that are kept
 INTERRUPT_SECONDS = 1.0  # for a cell to stop by itself at its deadline
 IDLE_SECONDS = 2.0  # for a cell's last output to arrive after it ended
+SYNC_SECONDS = 5.0  # for the kernel's output to reach us again after the connection was lost
 POLL_MS = 50
 START_SECONDS = 60.0
 WATCH_SECONDS = 0.3  # between two looks at the kernel's memory
@@ -89,7 +91,7 @@ class Kernel:
             self.sockets[name] = s
             if name != "control":
                 self.poller.register(s, zmq.POLLIN)
-        self.cell = self.replied = None
+        self.cell, self.replied, self.lost = None, None, False
         self._forget()
 
     def _forget(self):
@@ -100,6 +102,10 @@ class Kernel:
 
     def execute_cell_input(self, source, allow_stdin=None):
         """Send a cell to be run; give the message's id."""
+        if self.lost and not self._sync(SYNC_SECONDS):
+            self.stop()
+            raise KernelDied
+        self.lost = False
         self._forget()
         content = {"code": source, "silent": False, "store_history": False, "user_expressions": {}}
         message = self.session.msg("execute_request", content | {"allow_stdin": False, "stop_on_error": False})
@@ -117,17 +123,15 @@ class Kernel:
             self._pump()
 
     def _give_up(self, msg_id):
-        """Interrupt the cell; when that does not end it, kill the kernel."""
+        """Interrupt the cell, to learn where it was; then kill the kernel, which nobody can trust any more."""
         self.interrupt()
         limit = time.monotonic() + INTERRUPT_SECONDS
-        try:
+        with contextlib.suppress(KernelDied):
             while self.replied != msg_id and time.monotonic() < limit:
                 self._pump()
-            self._drain()
-        except KernelDied:
-            pass
-        if self.replied != msg_id:
-            self.stop()
+            while not self.idle and time.monotonic() < limit:
+                self._pump()
+        self.stop()
 
     def get_message(self, stream, timeout=None):
         """Give the next message of this cell; the last one always says that the kernel is idle."""
@@ -141,6 +145,7 @@ class Kernel:
         limit = time.monotonic() + IDLE_SECONDS
         while not self.idle and time.monotonic() < limit:
             self._pump()
+        self.lost |= not self.idle  # a message too large to be taken ended the connection: see to it before the next
         self.idle = True
 
     def await_idle(self, parent_id, timeout):
@@ -166,17 +171,25 @@ class Kernel:
 
     def ready(self, seconds):
         """Wait until the kernel answers and its output reaches us. The student's time begins only then."""
-        started, again = time.monotonic(), 0.0
+        started = time.monotonic()
+        if not self._sync(seconds):
+            raise KernelUnusable(f"the kernel did not answer within {seconds:g} s")
+        self.deadline += time.monotonic() - started
+
+    def _sync(self, seconds):
+        """Ask the kernel something until its answer comes on both channels; False when it does not."""
+        limit, again = time.monotonic() + seconds, 0.0
+        self.cell, self.replied, self.idle = None, None, False
         while self.cell is None or self.replied != self.cell or not self.idle:
-            if time.monotonic() >= started + seconds:
-                raise KernelUnusable(f"the kernel did not answer within {seconds:g} s")
-            if time.monotonic() >= again:  # its output may have been sent before it reached us
-                again = time.monotonic() + 2.0
+            if time.monotonic() >= limit:
+                return False
+            if time.monotonic() >= again:  # what it sent before we were connected is lost: ask once more
+                again = time.monotonic() + 1.0
                 message = self.session.msg("kernel_info_request", {})
                 self.cell = message["header"]["msg_id"]
                 self.session.send(self.sockets["shell"], message)
             self._pump()
-        self.deadline += time.monotonic() - started
+        return True
 
     def _pump(self):
         """Take in what has arrived, waiting a moment for it; notice a kernel that died or grew too large."""
@@ -275,8 +288,8 @@ class Run:
 class Grading:
     """The plugin: maps nbval's items to our cells, and records what nbval says of each."""
 
-    def __init__(self, run, expected, skip):
-        self.run, self.expected, self.skip, self.fault = run, expected, skip, None
+    def __init__(self, run, expected):
+        self.run, self.expected, self.fault = run, expected, None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
@@ -323,7 +336,7 @@ class Grading:
     def pytest_runtest_call(self, item):
         """Run a cell; note how it ended."""
         cell, run = item.ours, self.run
-        if self.skip(run, cell):
+        if not run.kernel.is_alive() or time.monotonic() > run.kernel.deadline:
             pytest.skip()
         result = run.results[cell.id] = CellResult()
         try:
@@ -350,7 +363,7 @@ class Grading:
         return report
 
 
-def execute(run, folder, expected, skip):
+def execute(run, folder, expected):
     """Run one notebook under nbval; the results stand in `run` afterwards, and its kernel is gone.
 
     Parameters
@@ -358,14 +371,13 @@ def execute(run, folder, expected, skip):
     run : Run.
     folder : where the notebook's file goes, out of reach of the kernel.
     expected : function without arguments that gives {check id: [typed values]}.
-    skip : function from the run and a cell to whether that cell is to be left out by now.
     """
     path, settings = folder / f"{run.name}.ipynb", folder / "pytest.ini"
     path.write_text(run.notebook(), encoding="utf-8", errors="backslashreplace")
     settings.write_text("[pytest]\n")
     options = ["--nbval", "-p", "nbval.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"]
     options += ["-c", str(settings), f"--rootdir={folder}", "--noconftest", "--assert=plain", "-s", "-qq", str(path)]
-    grading = Grading(run, expected, skip)
+    grading = Grading(run, expected)
     try:
         status = pytest.main(options, plugins=[grading])
     finally:

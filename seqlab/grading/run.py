@@ -121,19 +121,23 @@ class _Grading:
                 self.owners[cell_name(source)] = answer.id
 
     def grade(self):
-        """Run rounds until every check is decided: a death or a hang costs a round, not the other answers."""
+        """Run rounds until every check is decided.
+
+        First all together, as a student runs her notebook. When that kernel dies or has to be killed, the checks that
+        are left run again, those of each answer in a kernel of their own: so a death is laid to the right account.
+        """
         self.take()
         if not self.pending:
             return
         expected = self.ask() if self.expected is None else lambda: self.expected
         self.deadline = time.monotonic() + self.assignment.total_seconds
-        for number in range(1 + STRIKES * len(self.assignment.answers)):
+        for number in range(2 + STRIKES * len(self.assignment.answers)):
             before = list(self.pending)
             self.round(number, expected)
             if time.monotonic() > self.deadline:
                 told = f"the {self.assignment.total_seconds:g} s for the whole notebook were used up"
                 self.settle_all(State.TIMEOUT, told)
-            if not self.pending or self.pending == before:
+            if not self.pending or (number and self.pending == before):
                 break
         self.settle_all(State.NOT_RUN, "the notebook ended before this check")
 
@@ -146,17 +150,18 @@ class _Grading:
         return lambda: request.wait(10 * self.assignment.total_seconds)
 
     def round(self, number, expected):
-        """Start a kernel for each set of closed modules, run the notebooks, read the results."""
+        """Start a kernel for each set of closed modules, later for each answer; run the notebooks, read the results."""
         groups, started = {}, []
         for name in self.pending:
-            groups.setdefault(self.closed[self.by_id[name].answer], []).append(name)
+            answer = self.by_id[name].answer
+            groups.setdefault((self.closed[answer], answer if number else None), []).append(name)
         plans = list(groups.items())
         try:
-            started += [self.start(closed) for closed, _ in plans[: os.cpu_count() or 1]]
+            started += [self.start(closed) for (closed, _), _ in plans[: os.cpu_count() or 1]]
             from seqlab.grading import plugin  # its heavy imports take place while the kernels start
 
             runs = []
-            for index, (closed, names) in enumerate(plans):
+            for index, ((closed, alone), names) in enumerate(plans):
                 if index == len(started):
                     started.append(self.start(closed))
                 if time.monotonic() > self.deadline:
@@ -166,9 +171,9 @@ class _Grading:
                     limits["memory_bytes"] = self.assignment.memory_mb * sandbox.MEGABYTE
                 kernel = plugin.Kernel(started[index], **limits)
                 runs.append(plugin.Run(f"notebook-{number}-{index}", self.cells(names, plugin.Cell), kernel))
-                plugin.execute(runs[-1], Path(self.folder), expected, self.skip)
+                plugin.execute(runs[-1], Path(self.folder), expected)
                 self.deadline = kernel.deadline  # later by what the kernel took to start
-                self.read(runs[-1])
+                self.read(runs[-1], alone)
             self.look_at_provided(runs)
         finally:
             for kernel in started:
@@ -180,10 +185,17 @@ class _Grading:
         return sandbox.KernelProcess(seed=self.seed, closed=closed, trusted=self.trusted, scratch=self.folder, **limits)
 
     def cells(self, names, make):
-        """The cells of one notebook: the assignment's order, but hidden checks after everything that may be shown."""
+        """The cells of one notebook: the assignment's order, but hidden checks after everything that may be shown.
+
+        The assignment's own cells after its last check are for the student's eyes: they can change no check, and
+        they fail wherever an answer is still missing, so they are not run.
+        """
         shown, hidden = [], []
-        for cell in self.assignment.cells:
+        last = max(place for place, cell in enumerate(self.assignment.cells) if cell.role == "check")
+        for place, cell in enumerate(self.assignment.cells):
             if cell.role == "provided":
+                if place > last:
+                    continue
                 shown.append(make(cell.id, cell.role, cell.source))
             elif cell.role == "answer" and cell.id in self.answers and cell.id not in self.stubbed:
                 shown.append(make(cell.id, cell.role, self.answers[cell.id], answer=cell.id))
@@ -193,18 +205,17 @@ class _Grading:
                 (shown if check.visible else hidden).append(made)
         return shown + hidden
 
-    def skip(self, run, cell):
-        """Whether a cell is to be left out: its kernel is gone, time is up, or its answer has had its chances."""
-        if not run.kernel.is_alive() or time.monotonic() > run.kernel.deadline:
-            return True
-        states = [run.results[c.id].state for c in run.cells if c.answer == cell.answer and c.id in run.results]
-        strikes = states.count(State.TIMEOUT) + self.strikes.get(cell.answer, 0)
-        return cell.role == "check" and strikes >= STRIKES
-
     # ---- reading what happened
 
-    def read(self, run):
-        """Turn one notebook's results into states, messages and output that may be shown."""
+    def read(self, run, alone):
+        """Turn one notebook's results into states, messages and output that may be shown.
+
+        Parameters
+        ----------
+        run : plugin.Run.
+        alone : the answer whose checks had this kernel for themselves; None when others shared it, and a death is
+            nobody's yet.
+        """
         if run.unusable:
             raise GraderFailed(f"no kernel could be started ({run.unusable}); see that Jupyter works on this machine")
         checked = {cell.answer for cell in run.cells if cell.role == "check"}
@@ -215,6 +226,8 @@ class _Grading:
             if cell.visible and cell.answer in checked and cell.id not in self.told:
                 self.told.add(cell.id)
                 self.show(cell, result)
+            if result.state is State.DIED and alone is None:
+                continue
             if cell.role == "check":
                 self.judge(cell, result, run)
             elif result.state in (State.TIMEOUT, State.DIED):

@@ -386,6 +386,11 @@ def a_daemon_left_behind():
     )
 
 
+@case(20)
+def a_death_that_strikes_while_another_answer_runs():
+    return total("threading.Timer(0.03, os._exit, (0,)).start()\nreturn 0.0")
+
+
 @case(43)
 def all_files_closed():
     return total("os.closerange(3, 1000)\nreturn 1.0")
@@ -415,6 +420,15 @@ def a_memory_bomb_in_many_processes():
         "for _ in range(8):\n    if os.fork() == 0:\n"
         "        a = bytearray(b'x' * (300 << 20))\n        time.sleep(100)\n"
         "time.sleep(100)"
+    )
+
+
+@case(31)
+def memory_that_fills_while_another_answer_runs():
+    return total(
+        "for _ in range(4):\n    if os.fork() == 0:\n"
+        "        a = bytearray(b'x' * (350 << 20))\n        time.sleep(100)\n"
+        "return 0.0"
     )
 
 
