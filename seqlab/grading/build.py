@@ -22,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 from seqlab import notebooks
+from seqlab.grading import names
 from seqlab.grading import source as sources
 from seqlab.grading import trial as trials
 from seqlab.grading.model import Assignment
@@ -227,40 +228,14 @@ def _takes_inputs(check):
     return any(getattr(call.func, "id", getattr(call.func, "attr", "")) == "inputs" for call in calls)
 
 
-def _bound(source):
-    """The names that a cell binds or changes at its top level, what it imports and patches among them."""
-    names, waiting = set(), list(ast.parse(source).body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-            names |= {name for one in ast.walk(node) if isinstance(one, ast.Global) for name in one.names}
-            continue
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-            names |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-        waiting += ast.iter_child_nodes(node)
-    return names
-
-
 def touched(assignment, answer, source, earns=()):
-    """The checks that another source for one answer can reach: its own, those whose code uses its names, `earns`."""
-    texts = {one.id: [one.solution] for one in assignment.answers}
-    for check in assignment.checks:
-        texts[check.answer].append(check.source)
-    used = {
-        name: {node.id for text in written for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-        for name, written in texts.items()
-    }
-    solutions = {one.id: one.solution for one in assignment.answers}
-    reached, names = {answer}, _bound(source) | _bound(solutions[answer])
-    while more := {name for name in used if name not in reached and used[name] & names}:
-        reached |= more
-        names = names.union(*(_bound(solutions[name]) for name in more))
-    return [check for check in assignment.checks if check.answer in reached or check.id in earns]
+    """The checks that another source for one answer can reach: its own, those that depend on its names, `earns`."""
+    solution = next(one.solution for one in assignment.answers if one.id == answer)
+    cells = {cell.id: cell.source for cell in assignment.cells if cell.role in ("provided", "answer", "check")}
+    del cells[answer]
+    found = names.reached(names.bound(source) | names.bound(solution), cells)
+    answers = {answer} | {one.id for one in assignment.answers if one.id in found}
+    return [one for one in assignment.checks if one.answer in answers or one.id in found or one.id in earns]
 
 
 def _gate_solution(assignment, runs, seconds):
@@ -326,7 +301,10 @@ def _secret_lines(assignment, folder):
     allowed, secrets = sources.may_show(folder), {}
     public = {line.strip() for check in assignment.checks for line in check.released.splitlines()}
     public |= {
-        line.strip() for cell in assignment.cells if cell.role == "provided" for line in cell.source.splitlines()
+        line.strip()
+        for cell in assignment.cells
+        if cell.role in ("provided", "demo")
+        for line in cell.source.splitlines()
     }
     for answer in assignment.answers:
         lines = answer.solution.splitlines()

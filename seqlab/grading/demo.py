@@ -22,7 +22,7 @@ from seqlab.grading.source import NOTEBOOK, Variant, read_source, read_variants
 
 CLASS_SIZE = 30
 ASSIGNMENTS = 2  # how many assignments are shown
-CELL_SECONDS, TOTAL_SECONDS = 8.0, 90.0  # shorter than in earnest, so that the endless ones do not take minutes
+CELL_SECONDS = 8.0  # less than in earnest, so that endless answers do not take minutes; where torch is loaded, as is
 NAMES = (
     "Ada", "Ġorġ", "김하늘", "さくら", "Beatriz", "Chidi", "Dmytro", "Éloïse", "Farid", "Greta", "Hyun-woo", "Ines",
     "João", "Kwame", "Lê Minh", "Mária", "Nils O'Brien", "Oluwaseun", "Priya", "Qiang", "Rania", "Søren", "Tomás",
@@ -238,7 +238,8 @@ def run(to, folder, bundles, *, workers=2, trusted=False, progress=builds.nothin
             if not builds.is_current(source, bundle):
                 bundle = builds.build(source, bundles, workers=workers, progress=told)
             assignment = Assignment.load(bundle / "instructor")
-            assignment = replace(assignment, cell_seconds=CELL_SECONDS, total_seconds=TOTAL_SECONDS)
+            if not assignment.needs_torch:
+                assignment = replace(assignment, cell_seconds=min(CELL_SECONDS, assignment.cell_seconds))
             release = json.loads((bundle / "release" / f"{name}.ipynb").read_text(encoding="utf-8"))
             variants = read_variants(source, read_source(source))
             cases = make_class(assignment, variants, release, hostile=not trusted)

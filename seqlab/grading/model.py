@@ -57,8 +57,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the canonical notebook, in its order. `role` is text, provided, answer or check.
+    """One cell of the canonical notebook, in its order. `role` is text, provided, demo, answer or check.
 
+    A demo shows what the answers do and is not run by the grader, because nothing that earns points depends on it.
     The `id` of an answer or check cell is the answer's or check's own id; its source is the solution or whole check.
     """
 

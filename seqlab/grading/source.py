@@ -15,6 +15,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from seqlab.grading import names
 from seqlab.grading.model import Answer, Assignment, Cell, Check
 from seqlab.notebooks import text_of
 
@@ -302,6 +303,19 @@ def _read_cell(reading, number, cell):
         reading.cells.append(Cell(cell_id, "provided", source))
 
 
+def _find_demos(reading):
+    """Give the role demo to provided cells that use the answers and that no answer or check depends on.
+
+    They show the student what her answers do. The grader does not run them: an answer that fails would take them,
+    and with them the kernel, along.
+    """
+    provided = {cell.id: cell.source for cell in reading.cells if cell.role == "provided"}
+    written = [cell.source for cell in reading.cells if cell.role in ("answer", "check")]
+    defined = set().union(*(names.bound(answer.solution) for answer in reading.answers))
+    demos = names.reached(defined, provided) - names.needed(written, provided)
+    reading.cells[:] = [replace(cell, role="demo") if cell.id in demos else cell for cell in reading.cells]
+
+
 def load_notebook(path):
     """Read a notebook of our own as a dict.
 
@@ -375,6 +389,7 @@ def read_source(folder):
     }
     if reading.mistakes:
         raise SourceError(folder / NOTEBOOK, reading.mistakes)
+    _find_demos(reading)
     assignment = Assignment(name, title, tuple(reading.cells), tuple(reading.answers), tuple(reading.checks))
     return replace(assignment, needs_torch=bool(settings.get("needs_torch", False)), **limits)
 

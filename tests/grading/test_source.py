@@ -51,6 +51,22 @@ def test_a_hidden_region_leaves_the_released_form_but_not_the_check(tmp_path):
     assert checks["double-values"].released == checks["double-values"].source
 
 
+USING = course.code("use-double", "def twice_twice(x):\n    return double(double(x))\n", role="provided")
+SHOWING = course.code("show", "print(twice_twice(1), running([1, 2]))", role="provided")
+
+
+def test_a_cell_that_only_shows_what_answers_do_is_a_demo(tmp_path):
+    assignment = read_source(course.folder(tmp_path, [*course.CELLS, USING, SHOWING]))
+    assert {cell.id: cell.role for cell in assignment.cells}["tools"] == "provided"
+    assert [cell.id for cell in assignment.cells if cell.role == "demo"] == ["use-double", "show"]
+
+
+def test_a_cell_that_a_check_depends_on_is_no_demo(tmp_path):
+    more = course.check("double-twice", "double", "twice", 1, "emit(twice_twice(inputs('double-twice').normal()))")
+    assignment = read_source(course.folder(tmp_path, [*course.CELLS, USING, SHOWING, more]))
+    assert [cell.id for cell in assignment.cells if cell.role == "demo"] == ["show"]
+
+
 def test_an_install_cell_needs_no_role(tmp_path):
     assignment = read_source(course.folder(tmp_path, [course.code("install", "import sys"), *course.CELLS]))
     assert assignment.cells[0].role == "provided"
