@@ -476,7 +476,7 @@ class Host:
         environment = os.environ | sandbox.ENVIRONMENT | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "COVERAGE_PROCESS_START", "SEQLAB_SEED"):
             environment.pop(name, None)
-        self.folder = tempfile.mkdtemp(prefix="sq")
+        self.folder = environment["TMPDIR"] = tempfile.mkdtemp(prefix="sq")  # all that the host leaves goes with it
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "seqlab.grading.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=environment, start_new_session=True,

@@ -282,6 +282,7 @@ def test_a_grading_process_killed_from_outside_is_told_and_the_next_one_works(as
     threading.Timer(1.0, lambda: os.kill(host.process.pid, signal.SIGKILL)).start()
     with pytest.raises(GraderFailed, match="ended from outside"):
         grade(slow, assignment)
+    assert not Path(host.folder).exists()
     assert grade(submission(), assignment).score == FULL
 
 
@@ -313,7 +314,7 @@ def test_a_child_killed_from_outside_costs_its_own_submission_and_needs_a_person
 def test_a_machine_that_cannot_go_on_is_told_in_a_sentence_and_nothing_is_recorded(assignment, tmp_path, monkeypatch):
     room = tmp_path / "room"
     room.mkdir()
-    monkeypatch.setenv("TMPDIR", str(room))  # the host's temporary files
+    monkeypatch.setattr("tempfile.tempdir", str(room))
     kept = []
 
     items = [(1, submission()), (2, submission(metadata={"n": 2}))]

@@ -291,10 +291,11 @@ def a_closed_module_by_its_file():
 def the_solution_searched_on_the_disk():
     return total(
         "hits = []\n"
-        "for root in ('/work', '/home', '/root', '/tmp', '/srv', '/opt', '/var', '/mnt', os.getcwd()):\n"
+        "for root in ['/' + name for name in os.listdir('/') if name not in ('usr', 'proc', 'dev')]:\n"
         "    for folder, _, files in os.walk(root):\n"
         "        if 'site-packages' in folder or '/lib/' in folder: continue\n"
-        "        hits += set(files) & {'assignment.json', 'assignment.ipynb', 'expected.json', 'reference.py.'}\n"
+        "        hits += set(files) & {'assignment.json', 'assignment.ipynb', 'variants.toml'}\n"
+        "        hits += set(files) & {'expected.json', 'run.py'}\n"
         "env = [v for v in os.environ.values() if 'assignment' in v]\n"
         "return float(x.sum()) if hits or env else 0.0"
     )
