@@ -9,6 +9,8 @@ import pytest
 
 from seqlab import cli
 from seqlab.grading import build as builds
+from seqlab.grading.model import Assignment, Outcome
+from seqlab.grading.run import grade
 from seqlab.grading.source import read_source, read_variants
 from seqlab.notebooks import text_of
 from tests.assignments.conftest import FOLDER, NAMES
@@ -57,8 +59,22 @@ def test_a_student_who_has_written_nothing_is_told_what_to_write(bundles, tmp_pa
     path = take_home(bundles, FIRST, tmp_path, capsys, monkeypatch)
     cli.main(["check", str(path)])
     said = capsys.readouterr().out
-    assert "NotImplementedError" in said or "not written" in said or "write your answer" in said
+    assert said.count("the answer is still empty") == 18
     assert "0 of 24 visible points" in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_half_finished_notebook_is_graded_and_needs_no_person(bundles, name):
+    assignment = Assignment.load(bundles(name) / "instructor")
+    release = json.loads((bundles(name) / "release" / f"{name}.ipynb").read_text())
+    done = [answer.id for answer in assignment.answers[:2]]
+    solutions = {answer.id: answer.solution for answer in assignment.answers if answer.id in done}
+    record = grade(builds.filled(release, solutions), assignment)
+    assert record.problems == []
+    assert record.outcome == Outcome.GRADED
+    assert {check.id: check.earned for check in record.checks} == {
+        check.id: check.points if check.answer in done else 0 for check in assignment.checks
+    }
 
 
 def test_a_student_who_forgot_a_bias_is_told_so(bundles, tmp_path, capsys, monkeypatch):
