@@ -38,7 +38,7 @@ export default {
     const go = (step) => () => set("step")(clamp(step(model.get("step")), 0, T));
     const back = button("Step back", go((n) => n + 1), { class: "main" });
     const undo = button("Undo", go((n) => n - 1)), all = button("All", go(() => T)), again = button("Start again", go(() => 0));
-    const says = html("output", { class: "says" }), sums = html("div");
+    const says = html("output", { class: "says" }), sums = html("div", { class: "tight" });
 
     const W = 340, column = (t) => 24 + ((W - 50) * (t + 1)) / T, H = 92, TOP = 20, LOW = 166, r = 20;
     const graph = svg("svg", { viewBox: `0 0 ${W} 190`, role: "img", style: "max-width:36rem" });
