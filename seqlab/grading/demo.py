@@ -18,7 +18,7 @@ from seqlab.grading import build as builds
 from seqlab.grading import commands
 from seqlab.grading.ledger import Ledger, Standing
 from seqlab.grading.model import Assignment, Outcome
-from seqlab.grading.source import NOTEBOOK, Variant, read_source, read_variants
+from seqlab.grading.source import NOTEBOOK, read_source, read_variants
 
 CLASS_SIZE = 30
 ASSIGNMENTS = 2  # how many assignments are shown
@@ -189,19 +189,21 @@ def _mixtures(assignment, variants, release, solutions):
         what = " and ".join(f"{one.answer}: {one.name}" for one in chosen)
         return what, content, _lost(assignment, *chosen), Outcome.GRADED
 
-    singles: list[Variant] = [*variants.right[:2], *variants.wrong]
-    yield from map(case, singles[: CLASS_SIZE // 3])
+    wrong = list(variants.wrong)
+    spread = wrong[:: max(1, len(wrong) // 4)][:4]  # from all over the assignment
+    yield from (case(one) for one in (*variants.right[:2], *spread))
+    half = len(wrong) // 2
+    pairs = [pair for pair in zip(wrong[:half], wrong[half:], strict=False) if pair[0].answer != pair[1].answer]
+    yield from (case(*pair) for pair in pairs[:: max(1, len(pairs) // 4)][:4])
     stubs = {answer.id: answer.stub for answer in assignment.answers}
-    for count in range(1, len(assignment.answers)):
+    for count in range(1, min(3, len(assignment.answers))):
         done = {answer.id for answer in assignment.answers[:count]}
         score = sum(check.points for check in assignment.checks if check.answer in done)
         content = builds.filled(release, solutions | {name: stub for name, stub in stubs.items() if name not in done})
         yield f"only the first {count} of {len(stubs)} answers", content, score, Outcome.GRADED
-        if count == 2:
-            break
-    yield from map(case, singles[CLASS_SIZE // 3 :])
-    pairs = itertools.combinations(variants.wrong, 2)
-    yield from (case(one, two) for one, two in pairs if one.answer != two.answer)
+    yield from (case(one) for one in wrong if one not in spread)
+    others = (pair for pair in itertools.combinations(wrong, 2) if pair not in pairs)
+    yield from (case(*pair) for pair in others if pair[0].answer != pair[1].answer)
 
 
 def run(to, folder, bundles, *, workers=2, trusted=False, progress=builds.nothing):

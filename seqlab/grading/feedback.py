@@ -43,6 +43,7 @@ ul.plain { list-style: disc; border: 0; padding-left: 1.25rem; } ul.plain li { b
 details { margin: .6rem 0 0; } summary { cursor: pointer; padding: .25rem 0; }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .75rem; margin: .3rem 0;
   overflow-x: auto; font: .85rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .note { background: var(--box); border-left: .25rem solid var(--bar); padding: .6rem .9rem; margin: 1rem 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -66,6 +67,11 @@ def shown(text):
         turning = turning or 0x2066 <= number <= 0x2069 or 0x200B <= number <= 0x200D
         letters.append(f"\\u{number:04x}" if hidden or turning else letter)
     return html.escape("".join(letters), quote=True)
+
+
+def prose(text):
+    """A sentence of the author's as HTML: what stands between `backticks` is set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", shown(text))
 
 
 def _page(title, body, wide=False):
@@ -103,14 +109,14 @@ def _check(standing, check, result):
     lines = [
         '<li><div class="line">'
         f'<span class="sign {"lost" if lost else "passed"}" aria-hidden="true">{SIGN[state]}</span>'
-        f'<span>{shown(check["title"])}: <span class="{"lost" if lost else "passed"}">{STATUS[state]}</span></span>'
+        f'<span>{prose(check["title"])}: <span class="{"lost" if lost else "passed"}">{STATUS[state]}</span></span>'
         f"<span>{standing.earned(check['id']):g} / {check['points']:g}</span></div>"
     ]
     message = result.message.removesuffix(check["hint"]).rstrip(". ") if result else ""
     if lost and message:
-        lines.append(f'<p class="hint">{shown(message[0].upper() + message[1:])}.</p>')
+        lines.append(f'<p class="hint">{prose(message[0].upper() + message[1:])}.</p>')
     if lost and check["hint"]:
-        lines.append(f'<p class="hint">Hint: {shown(check["hint"])}</p>')
+        lines.append(f'<p class="hint">Hint: {prose(check["hint"])}</p>')
     lines.append(_changed(standing, check))
     return "".join(lines) + "</li>"
 
@@ -139,7 +145,7 @@ def student_page(face, standing):
     for answer in face["answers"]:
         checks = [check for check in face["checks"] if check["answer"] == answer["id"]]
         earned, most = sum(standing.earned(c["id"]) for c in checks), sum(check["points"] for check in checks)
-        parts.append(f"<h2>{shown(answer['title'])} <span>{earned:g} / {most:g}</span></h2>")
+        parts.append(f"<h2>{prose(answer['title'])} <span>{earned:g} / {most:g}</span></h2>")
         parts.append(f"<ul>{''.join(_check(standing, check, results.get(check['id'])) for check in checks)}</ul>")
         output = record.shown.get(answer["id"], "") if record else ""
         if output.strip():
@@ -154,9 +160,8 @@ def _histogram(title, values, most):
     """Counts of points earned, as bars with their numbers."""
     edges = sorted({round(value, 6) for value in values} | {0.0, float(most)})
     if len(edges) > 8:
-        labels = [f"{100 * k // 8}–{100 * (k + 1) // 8} %" for k in range(8)]
-        counts = Counter(min(7, int(8 * max(0.0, value) / most)) for value in values)
-        bars = [(labels[k], counts[k]) for k in range(8)]
+        counts = Counter(min(4, int(5 * max(0.0, value) / most)) for value in values)
+        bars = [(f"{20 * k}–{20 * k + 20} %", counts[k]) for k in range(5)]
     else:
         counts = Counter(round(value, 6) for value in values)
         bars = [(f"{edge:g}", counts[edge]) for edge in edges]
@@ -232,7 +237,7 @@ def _check_table(face, standings):
         )
         cells = "".join(f'<td class="number">{counts[state] or "·"}</td>' for state in (State.PASSED, *states))
         rows.append(
-            f'<tr><th scope="row">{shown(check["title"])}</th><td class="number">{check["points"]:g}</td>{cells}</tr>'
+            f'<tr><th scope="row">{prose(check["title"])}</th><td class="number">{check["points"]:g}</td>{cells}</tr>'
         )
     return _table("Checks", "How often each check ended how", ["check"], ["points"], head, rows)
 
