@@ -465,7 +465,8 @@ def _show_class(console, standings, assignment, fresh):
     scores = [one.score for one in standings]
     waiting = [one for one in standings if one.needs_attention]
     mean = f"{sum(scores) / len(scores):.3g} of {assignment.points:g} points on average" if scores else "nobody yet"
-    console.print(f"{len(standings)} submissions of {assignment.name}: {fresh} graded now, {mean}.")
+    noun = "submission" if len(standings) == 1 else "submissions"
+    console.print(f"{len(standings)} {noun} of {assignment.name}: {fresh} graded now, {mean}.")
     if waiting:
         table = Table(title="Needs attention", title_justify="left")
         table.add_column("student", overflow="fold")
