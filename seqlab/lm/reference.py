@@ -53,7 +53,7 @@ def cross_entropy(z, y):
     """
     B, V = _check_scores(z)
     check_shape("y", y, (B,))
-    if y.size and not (0 <= y.min() and y.max() < V):
+    if y.size and not (y.min() >= 0 and y.max() < V):
         raise ValueError(f"y holds ids from {y.min()} to {y.max()}; the vocabulary has ids 0 to {V - 1}")
     rows = np.arange(B)
     shifted = z - z.max(axis=1, keepdims=True)
