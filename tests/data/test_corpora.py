@@ -5,6 +5,7 @@ from pathlib import Path
 import pooch
 import pytest
 
+from seqlab import data
 from seqlab.data import corpora, fetch, wnut17
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,3 +153,33 @@ def test_wnut17_has_the_size_its_authors_report(real, split, sentences, tokens, 
         for place in "BI"
         for kind in ("person", "location", "corporation", "product", "creative-work", "group")
     }
+
+
+def test_shakespeare_has_the_length_and_the_symbols_that_are_known_of_it(real):
+    text = data.shakespeare(download=False)
+    assert (len(text), len(set(text))) == (1_115_394, 65)
+    assert text.startswith("First Citizen:\n")
+
+
+def test_every_first_name_is_a_word_of_lower_case_letters(real):
+    names = data.first_names(download=False)
+    assert len(names) == 32_033
+    assert all(name.isascii() and name.isalpha() and name.islower() for name in names)
+
+
+@pytest.mark.parametrize(("split", "words", "lines"), [("train", 929_589, 42_068), ("valid", 73_760, 3370), ("test", 82_430, 3761)])  # fmt: skip
+def test_the_treebank_has_as_many_words_and_lines_as_its_papers_say(real, split, words, lines):
+    tokens = data.ptb(split, download=False)
+    assert (len(tokens), tokens.count("<eos>")) == (words, lines)
+    assert tokens[-1] == "<eos>"
+
+
+def test_the_vocabulary_of_the_treebank_is_that_of_its_training_part(real):
+    known = set(data.ptb("train", download=False))
+    assert len(known) == 10_000
+    assert {*data.ptb("valid", download=False), *data.ptb("test", download=False)} <= known
+
+
+def test_an_unknown_part_of_the_treebank_is_refused():
+    with pytest.raises(ValueError, match="split is 'dev'; it must be 'train', 'valid' or 'test'"):
+        data.ptb("dev")

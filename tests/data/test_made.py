@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from seqlab.data import copy_task, reviews, tagged_sentences, visits
+from seqlab.data import agreement, copy_task, reviews, tagged_sentences, visits
+from seqlab.data.made import ANIMAL
 from seqlab.data.names import FIRST, LAST, NO_NAME
 
 
@@ -130,3 +131,35 @@ def test_visits_hold_plausible_people_whose_height_and_blood_do_not_change():
 def test_a_mistake_is_named(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_the_verb_agrees_with_the_first_noun_and_with_no_other():
+    sentences, plural = agreement(500, seed=1)
+    forms = {word: many for pair in ANIMAL.items() for many, word in enumerate(pair)}
+    assert [forms[words[1]] for words in sentences] == plural.tolist()
+    assert [("was", "were").index(words[-2]) for words in sentences] == plural.tolist()
+
+
+def test_the_nouns_in_between_say_nothing_about_the_verb():
+    sentences, plural = agreement(4000, seed=1, others=2)
+    forms = {word: many for pair in ANIMAL.items() for many, word in enumerate(pair)}
+    nearest = np.array([forms[words[-3]] for words in sentences])
+    assert abs(np.mean(nearest == plural) - 0.5) < 0.03
+
+
+def test_more_nouns_in_between_make_a_longer_sentence():
+    lengths = [{len(words) for words in agreement(20, others=others)[0]} for others in range(4)]
+    assert lengths == [{4}, {8}, {11}, {14}]
+
+
+def test_fewer_sentences_are_the_beginning_of_more():
+    few, many = agreement(5, seed=3), agreement(50, seed=3)
+    assert few[0] == many[0][:5]
+    assert few[1].tolist() == many[1][:5].tolist()
+
+
+def test_agreement_refuses_what_it_cannot_make():
+    with pytest.raises(ValueError, match="n is 0; it must be at least 1"):
+        agreement(0)
+    with pytest.raises(ValueError, match="others is -1; it must be at least 0"):
+        agreement(3, others=-1)
