@@ -167,7 +167,10 @@ def test_every_first_name_is_a_word_of_lower_case_letters(real):
     assert all(name.isascii() and name.isalpha() and name.islower() for name in names)
 
 
-@pytest.mark.parametrize(("split", "words", "lines"), [("train", 929_589, 42_068), ("valid", 73_760, 3370), ("test", 82_430, 3761)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("split", "words", "lines"),
+    [("train", 929_589, 42_068), ("valid", 73_760, 3370), ("test", 82_430, 3761)],
+)
 def test_the_treebank_has_as_many_words_and_lines_as_its_papers_say(real, split, words, lines):
     tokens = data.ptb(split, download=False)
     assert (len(tokens), tokens.count("<eos>")) == (words, lines)
