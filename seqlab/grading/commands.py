@@ -283,37 +283,46 @@ def check(
 
 
 def _show_check(console, assignment, record):
-    """Print the table of a student's checks; status 1 where one does not pass."""
+    """Print a student's checks, question by question; status 1 where one does not pass."""
     from rich.markup import escape
-    from rich.table import Table
 
     from seqlab.grading.model import State
 
     for problem in record.problems:
         console.print(f"[yellow]Note:[/] {escape(problem)}", soft_wrap=True)
-    titles, results = {answer.id: answer.title for answer in assignment.answers}, {one.id: one for one in record.checks}
-    table = Table(title=escape(assignment.title), title_justify="left")
-    for column in ("question", "check", "state"):
-        table.add_column(column, overflow="fold")
-    table.add_column("points", justify="right")
-    table.add_column("what differs", overflow="fold")
+    results = {one.id: one for one in record.checks}
     hidden = [one for one in assignment.checks if one.id not in results]
-    for one in assignment.checks:
-        if one in hidden:
-            state, points, told = "[dim]hidden[/]", f"? / {one.points:g}", "run by the grader"
-        else:
-            result = results[one.id]
-            color = {State.PASSED: "green", State.NOT_RUN: "yellow"}.get(result.state, "red")
-            mark = {State.PASSED: "✓", State.NOT_RUN: "–"}.get(result.state, "✗")
-            state, points = f"[{color}]{mark} {result.state}[/]", f"{result.earned:g} / {one.points:g}"
-            told = "" if result.state is State.PASSED else result.message
-        table.add_row(escape(titles[one.answer]), escape(one.title), state, points, escape(told))
-    console.print(table)
+    console.print(f"[italic]{escape(assignment.title)}[/]")
+    for answer in assignment.answers:
+        console.print(f"\n[bold]{escape(answer.title)}[/]")
+        for one in assignment.checks:
+            if one.answer == answer.id:
+                _show_result(console, one, results.get(one.id))
     more = f" Hidden checks decide on {sum(one.points for one in hidden):g} more." if hidden else ""
-    console.print(f"{record.score:g} of {record.points:g} visible points.{more}")
+    console.print(f"\n{record.score:g} of {record.points:g} visible points.{more}")
+    titles = {answer.id: answer.title for answer in assignment.answers}
     for name, text in record.shown.items():
         console.print(f"\n[bold]{escape(titles[name])}[/] printed or raised:\n{escape(text.rstrip())}")
     return 0 if all(one.state is State.PASSED for one in record.checks) else 1
+
+
+def _show_result(console, one, result):
+    """One check on a line, and under it what differs; a hidden check has no result."""
+    from rich.markup import escape
+    from rich.padding import Padding
+
+    from seqlab.grading.model import State
+
+    if result is None:
+        color, state, points, told = "dim", "  hidden", f"? / {one.points:g}", ""
+    else:
+        color = {State.PASSED: "green", State.NOT_RUN: "yellow"}.get(result.state, "red")
+        mark = {State.PASSED: "✓", State.NOT_RUN: "–"}.get(result.state, "✗")
+        state, points = f"{mark} {result.state}", f"{result.earned:g} / {one.points:g}"
+        told = "" if result.state is State.PASSED else result.message
+    console.print(f"  [{color}]{state:10}[/] {points:>7}  {escape(one.title)}", soft_wrap=True)
+    if told:
+        console.print(Padding(escape(told), (0, 0, 0, 23)))
 
 
 # ---------------------------------------------------------------------------------------------- instructors
