@@ -295,9 +295,10 @@ def _show_check(console, assignment, record):
     console.print(f"[italic]{escape(assignment.title)}[/]")
     for answer in assignment.answers:
         console.print(f"\n[bold]{escape(answer.title)}[/]")
+        said = ""
         for one in assignment.checks:
             if one.answer == answer.id:
-                _show_result(console, one, results.get(one.id))
+                said = _show_result(console, one, results.get(one.id), said)
     more = f" Hidden checks decide on {sum(one.points for one in hidden):g} more." if hidden else ""
     console.print(f"\n{record.score:g} of {record.points:g} visible points.{more}")
     titles = {answer.id: answer.title for answer in assignment.answers}
@@ -306,8 +307,8 @@ def _show_check(console, assignment, record):
     return 0 if all(one.state is State.PASSED for one in record.checks) else 1
 
 
-def _show_result(console, one, result):
-    """One check on a line, and under it what differs; a hidden check has no result."""
+def _show_result(console, one, result, said):
+    """One check on a line, and under it what differs unless it was just said; a hidden check has no result."""
     from rich.markup import escape
     from rich.padding import Padding
 
@@ -321,8 +322,9 @@ def _show_result(console, one, result):
         state, points = f"{mark} {result.state}", f"{result.earned:g} / {one.points:g}"
         told = "" if result.state is State.PASSED else result.message
     console.print(f"  [{color}]{state:10}[/] {points:>7}  {escape(one.title)}", soft_wrap=True)
-    if told:
+    if told and told != said:
         console.print(Padding(escape(told), (0, 0, 0, 23)))
+    return told
 
 
 # ---------------------------------------------------------------------------------------------- instructors
