@@ -6,7 +6,7 @@ W_ih (H, D) reads the input, W_hh (H, H) reads the state before, and there are t
 
 import numpy as np
 
-from seqlab.shapes import check_shape
+from seqlab.recurrent.reference.checks import check, check_steps, check_truncate, check_weights
 
 
 def rnn_step(x, h, W_ih, W_hh, b_ih, b_hh, nonlinearity="tanh"):
@@ -29,10 +29,9 @@ def rnn_step(x, h, W_ih, W_hh, b_ih, b_hh, nonlinearity="tanh"):
     ValueError
         when a shape does not fit, an array does not hold floats, or the nonlinearity is unknown.
     """
-    _check_weights(W_ih, W_hh, b_ih, b_hh)
-    H, D = W_ih.shape
-    B = _check("x", x, ("B", D))["B"]
-    _check("h", h, (B, H))
+    H, D = check_weights(1, W_ih, W_hh, b_ih, b_hh)
+    B = check("x", x, ("B", D))["B"]
+    check("h", h, (B, H))
     return _squash(x @ W_ih.T + b_ih + h @ W_hh.T + b_hh, nonlinearity)
 
 
@@ -53,9 +52,9 @@ def rnn_output(h, W_ya, b_y):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    H = _check("W_ya", W_ya, ("K", "H"))["H"]
-    _check("b_y", b_y, (W_ya.shape[0],))
-    _check("h", h, ("B", "T", H) if np.ndim(h) == 3 else ("B", H))
+    H = check("W_ya", W_ya, ("K", "H"))["H"]
+    check("b_y", b_y, (W_ya.shape[0],))
+    check("h", h, ("B", "T", H) if np.ndim(h) == 3 else ("B", H))
     return h @ W_ya.T + b_y
 
 
@@ -78,12 +77,9 @@ def rnn_forward(x, h0, W_ih, W_hh, b_ih, b_hh, nonlinearity="tanh"):
     ValueError
         when a shape does not fit, there is no step, an array does not hold floats, or the nonlinearity is unknown.
     """
-    _check_weights(W_ih, W_hh, b_ih, b_hh)
-    H, D = W_ih.shape
-    B, T = _check("x", x, ("B", "T", D)).values()
-    if T == 0:
-        raise ValueError(f"x has shape {x.shape}, so it has no step; a sequence needs at least one")
-    _check("h0", h0, (B, H))
+    H, D = check_weights(1, W_ih, W_hh, b_ih, b_hh)
+    B, T = check_steps(x, D)
+    check("h0", h0, (B, H))
     h = np.empty((B, T, H), np.result_type(x, h0, W_ih, W_hh, b_ih, b_hh))
     for t in range(T):
         h[:, t] = rnn_step(x[:, t], h[:, t - 1] if t > 0 else h0, W_ih, W_hh, b_ih, b_hh, nonlinearity)
@@ -110,9 +106,8 @@ def rnn_backward(dh, cache, truncate=None):
         when dh has another shape than the states, does not hold floats, or truncate is below 1.
     """
     x, h0, h, W_ih, W_hh, nonlinearity = cache
-    _check("dh", dh, h.shape)
-    if truncate is not None and not (isinstance(truncate, int | np.integer) and truncate >= 1):
-        raise ValueError(f"truncate is {truncate!r}; it must be None or a whole number of steps, at least 1")
+    check("dh", dh, h.shape)
+    check_truncate(truncate)
     dx, dW_ih, dW_hh = np.zeros_like(x), np.zeros_like(W_ih), np.zeros_like(W_hh)
     db = np.zeros(h.shape[2], h.dtype)
     from_later = np.zeros_like(h0)
@@ -128,51 +123,6 @@ def rnn_backward(dh, cache, truncate=None):
     return {"x": dx, "h0": from_later, "W_ih": dW_ih, "W_hh": dW_hh, "b_ih": db, "b_hh": db.copy()}
 
 
-def clip_by_value(gradients, limit):
-    """Cut every number to [-limit, limit], :eq:`clip-value`. This can bend the direction.
-
-    Parameters
-    ----------
-    gradients : dict of arrays.
-    limit : positive number.
-
-    Returns
-    -------
-    clipped : dict of new arrays.
-
-    Raises
-    ------
-    ValueError
-        when the limit is not positive.
-    """
-    _check_limit(limit)
-    return {name: np.clip(g, -limit, limit) for name, g in gradients.items()}
-
-
-def clip_by_norm(gradients, limit):
-    """Shrink all gradients by one factor until their joint norm is at most `limit`, :eq:`clip-norm`.
-
-    Parameters
-    ----------
-    gradients : dict of arrays, taken together as one long vector.
-    limit : positive number; Inf clips nothing and only measures.
-
-    Returns
-    -------
-    clipped : dict of new arrays; the direction is kept.
-    norm : the Euclidean norm before clipping. An Inf or a NaN in the gradients shows here.
-
-    Raises
-    ------
-    ValueError
-        when the limit is not positive.
-    """
-    _check_limit(limit)
-    norm = np.sqrt(sum(np.sum(g**2) for g in gradients.values()))
-    scale = 1.0 if norm <= limit else limit / norm
-    return {name: g * scale for name, g in gradients.items()}, norm
-
-
 def _squash(z, nonlinearity):
     if nonlinearity == "tanh":
         return np.tanh(z)
@@ -184,23 +134,3 @@ def _squash(z, nonlinearity):
 def _slope(h, nonlinearity):
     """Derivative of the squashing, written with its value: 1 - tanh^2, or 1 where the unit is on."""
     return 1 - h**2 if nonlinearity == "tanh" else (h > 0).astype(h.dtype)
-
-
-def _check(name, array, expected):
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} holds {array.dtype}; it must hold floats, {name}.astype(float)")
-    return check_shape(name, array, expected)
-
-
-def _check_weights(W_ih, W_hh, b_ih, b_hh):
-    H = _check("W_ih", W_ih, ("H", "D"))["H"]
-    _check("W_hh", W_hh, (H, H))
-    _check("b_ih", b_ih, (H,))
-    _check("b_hh", b_hh, (H,))
-
-
-def _check_limit(limit):
-    if not limit > 0:
-        raise ValueError(f"limit is {limit}; it must be a positive number")

@@ -1,0 +1,46 @@
+"""What every function of the reference asks of its arguments."""
+
+import numpy as np
+
+from seqlab.recurrent import checks
+from seqlab.shapes import check_shape
+
+
+def check(name, array, expected):
+    """Give the sizes of a NumPy array of floats; raise ValueError, naming it, when it is none or has another shape."""
+    check_floats(name, array)
+    return check_shape(name, array, expected)
+
+
+def check_floats(name, array):
+    """Raise ValueError, naming it, when something is no NumPy array of floats."""
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"{name} holds {array.dtype}; it must hold floats, {name}.astype(float)")
+
+
+def check_weights(gates, W_ih, W_hh, b_ih, b_hh, peepholes=None):
+    """Give H and D of weights for so many gates; raise ValueError where one does not fit."""
+    given = {"W_ih": W_ih, "W_hh": W_hh, "b_ih": b_ih, "b_hh": b_hh}
+    for name, array in (given if peepholes is None else given | {"peepholes": peepholes}).items():
+        check_floats(name, array)
+    return checks.check_weights(gates, W_ih, W_hh, b_ih, b_hh, peepholes)
+
+
+def check_steps(x, D):
+    """Give B and T of (B, T, D) inputs; raise ValueError when there is no step."""
+    check_floats("x", x)
+    return checks.check_steps(x, D)
+
+
+def check_truncate(truncate):
+    """Raise ValueError when this is neither None nor a whole number of steps."""
+    if truncate is not None and not (isinstance(truncate, int | np.integer) and truncate >= 1):
+        raise ValueError(f"truncate is {truncate!r}; it must be None or a whole number of steps, at least 1")
+
+
+def check_limit(limit):
+    """Raise ValueError when a limit is not positive."""
+    if not limit > 0:
+        raise ValueError(f"limit is {limit}; it must be a positive number")
