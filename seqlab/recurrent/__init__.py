@@ -6,12 +6,31 @@ The names below need torch and are imported when they are first used, so that `s
 from importlib import import_module
 
 _HOMES = {
+    "GRU": "seqlab.recurrent.modules",
+    "LSTM": "seqlab.recurrent.modules",
     "RNN": "seqlab.recurrent.modules",
-    "clip_by_norm": "seqlab.recurrent.functional",
-    "clip_by_value": "seqlab.recurrent.functional",
+    "Highway": "seqlab.recurrent.connections",
+    "Residual": "seqlab.recurrent.connections",
+    "Stack": "seqlab.recurrent.connections",
+    "clip_by_norm": "seqlab.recurrent.clipping",
+    "clip_by_value": "seqlab.recurrent.clipping",
+    "gru": "seqlab.recurrent.functional",
+    "lstm": "seqlab.recurrent.functional",
     "rnn": "seqlab.recurrent.functional",
 }
-__all__ = ["RNN", "clip_by_norm", "clip_by_value", "rnn"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Highway",
+    "Residual",
+    "Stack",
+    "clip_by_norm",
+    "clip_by_value",
+    "gru",
+    "lstm",
+    "rnn",
+]
 
 
 def __getattr__(name):

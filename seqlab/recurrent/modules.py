@@ -1,18 +1,19 @@
-"""Recurrent layers as torch modules: drop-in for `torch.nn.RNN`."""
+"""Recurrent layers as torch modules: drop-in for `torch.nn.RNN`, `torch.nn.GRU` and `torch.nn.LSTM`.
 
-import math
-import warnings
+They take the arguments of their twins in torch (but for `proj_size`), draw the same first weights from the same seed,
+exchange state_dicts with them and give their numbers.
+"""
+
+import numbers
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
-from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqlab.recurrent.functional import rnn
-from seqlab.shapes import check_shape
+from seqlab.recurrent.functional import gru, lstm, rnn
+from seqlab.recurrent.layers import RecurrentLayers
 
 
-class RNN(nn.Module):
+class RNN(RecurrentLayers):
     """Stacked, one- or two-directional plain recurrent network, :eq:`rnn-torch`.
 
     Takes the arguments of `torch.nn.RNN`, draws the same first weights from the same seed, loads its state_dict and
@@ -30,6 +31,8 @@ class RNN(nn.Module):
     backend : "auto", "torch" or "triton", as in `seqlab.recurrent.rnn`.
     """
 
+    _defaults: ClassVar = {"num_layers": 1, "nonlinearity": "tanh"} | RecurrentLayers._defaults
+
     def __init__(
         self,
         input_size,
@@ -45,173 +48,131 @@ class RNN(nn.Module):
         *,
         backend="auto",
     ):
-        super().__init__()
-        for name, size in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} is {size!r}; it must be a whole number, at least 1")
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"dropout is {dropout}; it must be a probability, 0 to 1")
-        if dropout > 0 and num_layers == 1:
-            warnings.warn(f"dropout is {dropout} but acts between layers, and there is one layer", stacklevel=2)
-        if backend not in ("auto", "torch", "triton"):
-            raise ValueError(f"backend is {backend!r}; it must be 'auto', 'torch' or 'triton'")
-        self.mode = f"RNN_{nonlinearity.upper()}"
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        sizes, mode = (input_size, hidden_size, num_layers), f"RNN_{nonlinearity.upper()}"
+        options = (bias, batch_first, dropout, bidirectional, backend)
+        super().__init__(mode, *sizes, *options, device=device, dtype=dtype)
         self.nonlinearity = nonlinearity
-        self.bias = bias
-        self.batch_first = batch_first
-        self.dropout = float(dropout)
-        self.bidirectional = bidirectional
-        self.proj_size = 0
-        self.backend = backend
-        self.num_directions = 2 if bidirectional else 1
-        H = hidden_size
-        for layer in range(num_layers):
-            D = input_size if layer == 0 else H * self.num_directions
-            for direction in range(self.num_directions):
-                sizes = {"weight_ih": (H, D), "weight_hh": (H, H), "bias_ih": (H,), "bias_hh": (H,)}
-                for name, size in sizes.items():
-                    if bias or name.startswith("weight"):
-                        parameter = nn.Parameter(torch.empty(size, device=device, dtype=dtype))
-                        self.register_parameter(self._name(name, layer, direction), parameter)
-        self.reset_parameters()
 
-    @staticmethod
-    def _name(name, layer, direction):
-        return f"{name}_l{layer}" + ("_reverse" if direction else "")
+    def _run(self, x, states, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+        return (rnn(x, *states, weight_ih, weight_hh, bias_ih, bias_hh, self.nonlinearity, self.backend),)
 
-    def _weights(self, layer, direction):
-        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if self.bias else [])]
-        return [getattr(self, self._name(name, layer, direction)) for name in names]
 
-    @property
-    def all_weights(self):
-        """The weights of each layer and direction, a list of lists, as torch has it."""
-        return [self._weights(layer, d) for layer in range(self.num_layers) for d in range(self.num_directions)]
+class GRU(RecurrentLayers):
+    """Stacked, one- or two-directional layers of gated recurrent units, :eq:`gru-cell`; Cho et al. (2014).
+
+    Takes the arguments of `torch.nn.GRU`, draws the same first weights from the same seed, loads its state_dict and
+    gives its numbers.
+
+    Parameters
+    ----------
+    input_size, hidden_size : D and H.
+    num_layers : layers on top of each other; each reads the states of the one below.
+    bias : False leaves out b_ih and b_hh.
+    batch_first : inputs and outputs are (B, T, ...) when True, (T, B, ...) when False.
+    dropout : probability with which each state is dropped between layers in training.
+    bidirectional : a second network reads each sequence from its end.
+    reset_after : True resets after the product with W_hn, as torch does; False before it, :eq:`gru-reset-before`,
+        which torch does not have. Both have the same weights, and a state_dict does not say which form it is for.
+    backend : "auto", "torch" or "triton", as in `seqlab.recurrent.gru`.
+    """
+
+    gates = 3
+    _defaults: ClassVar = RecurrentLayers._defaults | {"reset_after": True}
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        device=None,
+        dtype=None,
+        *,
+        reset_after=True,
+        backend="auto",
+    ):
+        sizes, options = (input_size, hidden_size, num_layers), (bias, batch_first, dropout, bidirectional, backend)
+        super().__init__("GRU", *sizes, *options, device=device, dtype=dtype)
+        self.reset_after = reset_after
+
+    def _run(self, x, states, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+        return (gru(x, *states, weight_ih, weight_hh, bias_ih, bias_hh, self.reset_after, self.backend),)
+
+
+class LSTM(RecurrentLayers):
+    """Stacked, one- or two-directional layers of long short-term memory, :eq:`lstm-cell`.
+
+    Takes the arguments of `torch.nn.LSTM`, draws the same first weights from the same seed, loads its state_dict and
+    gives its numbers. Hochreiter and Schmidhuber (1997). Its state, in `hx` and in what comes back, is a pair
+    (h_n, c_n) of the shapes that `forward` gives for one.
+
+    Parameters
+    ----------
+    input_size, hidden_size : D and H.
+    num_layers : layers on top of each other; each reads the states of the one below.
+    bias : False leaves out b_ih and b_hh.
+    batch_first : inputs and outputs are (B, T, ...) when True, (T, B, ...) when False.
+    dropout : probability with which each state is dropped between layers in training.
+    bidirectional : a second network reads each sequence from its end.
+    peepholes : True lets the gates see the cell, :eq:`lstm-peepholes`. Torch has no such layer, and there is one
+        parameter more, `peephole_l0` (3, H), for each layer and direction; the others start as without.
+    forget_bias : None starts as torch does. A number is what the two biases of the forget gate sum to at the start:
+        1.0 begins with a cell that keeps (Jozefowicz et al. 2015).
+    backend : "auto", "torch" or "triton", as in `seqlab.recurrent.lstm`.
+    """
+
+    gates = 4
+    state_names = ("h_0", "c_0")
+    _defaults: ClassVar = RecurrentLayers._defaults | {"peepholes": False, "forget_bias": None}
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        device=None,
+        dtype=None,
+        *,
+        peepholes=False,
+        forget_bias=None,
+        backend="auto",
+    ):
+        if forget_bias is not None and not bias:
+            raise ValueError(
+                "forget_bias was given with bias=False, which leaves no bias to set; leave one of them out"
+            )
+        if forget_bias is not None and (not isinstance(forget_bias, numbers.Real) or isinstance(forget_bias, bool)):
+            raise ValueError(f"forget_bias is {forget_bias!r}; it must be None or a number")
+        self.peepholes = peepholes
+        self.forget_bias = forget_bias
+        sizes, options = (input_size, hidden_size, num_layers), (bias, batch_first, dropout, bidirectional, backend)
+        super().__init__("LSTM", *sizes, *options, device=device, dtype=dtype)
+
+    def _sizes(self, D):
+        peepholes = {"peephole": (3, self.hidden_size)} if self.peepholes else {}
+        return super()._sizes(D) | peepholes
 
     def reset_parameters(self):
-        """Draw every number from U(-1/sqrt(H), 1/sqrt(H))."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+        """Draw every number from U(-1/sqrt(H), 1/sqrt(H)), the peepholes last; then set the forget biases."""
+        bound = self.hidden_size**-0.5
+        for _, parameter in sorted(self.named_parameters(), key=lambda named: named[0].startswith("peephole")):
+            torch.nn.init.uniform_(parameter, -bound, bound)
+        if self.forget_bias is None:
+            return
+        forget = slice(self.hidden_size, 2 * self.hidden_size)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if name.startswith("bias"):
+                    parameter[forget] = self.forget_bias if name.startswith("bias_ih") else 0.0
 
-    def flatten_parameters(self):
-        """Do nothing: here for code written for torch.nn.RNN, where it arranges weights for cuDNN."""
-
-    def extra_repr(self):
-        """Show the arguments that differ from the defaults."""
-        defaults = {"num_layers": 1, "nonlinearity": "tanh", "bias": True, "batch_first": False, "dropout": 0.0}
-        defaults |= {"bidirectional": False, "backend": "auto"}
-        changed = [f"{name}={getattr(self, name)}" for name, value in defaults.items() if getattr(self, name) != value]
-        return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
-
-    def forward(self, input, hx=None, lengths=None):
-        """Run all layers over a batch of sequences.
-
-        Parameters
-        ----------
-        input : (T, B, D), or (B, T, D) when batch_first, or (T, D) without a batch, or a PackedSequence.
-        hx : (num_layers * num_directions, B, H) first states, without B for an input without a batch; zeros when None.
-        lengths : None, or (B,) whole numbers from 1 to T: how long each padded sequence is. The output is 0 after a
-            sequence's end, and the last state is the one at its end. Leave it out with a PackedSequence.
-
-        Returns
-        -------
-        output : as the input, with num_directions * H in place of D: the last layer's states.
-        h_n : as hx: each layer's state after the last step (of the reverse direction: after the first).
-
-        Raises
-        ------
-        ValueError
-            when a shape, a data type or a length does not fit.
-        """
-        if isinstance(input, PackedSequence):
-            if lengths is not None:
-                raise ValueError("lengths was given with a PackedSequence, which has its own; leave it out")
-            return self._forward_packed(input, hx)
-        if not isinstance(input, torch.Tensor):
-            raise ValueError(f"input is a {type(input).__name__}; it must be a torch tensor or a PackedSequence")
-        D, H, S = self.input_size, self.hidden_size, self.num_layers * self.num_directions
-        if input.dim() == 2:
-            if lengths is not None:
-                raise ValueError("lengths was given with an input without a batch; cut the sequence instead")
-            T = check_shape("input", input, ("T", D))["T"]
-            if hx is not None:
-                check_shape("hx", hx, (S, H))
-                hx = hx.unsqueeze(1)
-            output, h_n = self._layers(input.unsqueeze(0), hx, None)
-            return output.squeeze(0), h_n.squeeze(1)
-        sizes = check_shape("input", input, ("B", "T", D) if self.batch_first else ("T", "B", D))
-        B, T = sizes["B"], sizes["T"]
-        if hx is not None:
-            check_shape("hx", hx, (S, B, H))
-        if lengths is not None:
-            lengths = _check_lengths(lengths, B, T, input.device)
-        output, h_n = self._layers(input if self.batch_first else input.transpose(0, 1), hx, lengths)
-        return output if self.batch_first else output.transpose(0, 1), h_n
-
-    def _forward_packed(self, packed, hx):
-        """Sequences stand sorted by length inside; hx and h_n are in the order of the user."""
-        data, batch_sizes, order, back = packed
-        check_shape("input.data", data, ("N", self.input_size))
-        B = int(batch_sizes[0])
-        if hx is not None:
-            check_shape("hx", hx, (self.num_layers * self.num_directions, B, self.hidden_size))
-            hx = hx if order is None else hx.index_select(1, order)
-        x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes), batch_first=True)
-        output, h_n = self._layers(x, hx, lengths.to(x.device))
-        output = pack_padded_sequence(output, lengths, batch_first=True).data
-        h_n = h_n if back is None else h_n.index_select(1, back)
-        return PackedSequence(output, batch_sizes, order, back), h_n
-
-    def _layers(self, x, hx, lengths):
-        """x (B, T, D), hx (S, B, H) or None, lengths (B,) or None -> (B, T, directions * H), (S, B, H)."""
-        B, T, _ = x.shape
-        if hx is None:
-            hx = x.new_zeros(self.num_layers * self.num_directions, B, self.hidden_size)
-        last = []
-        for layer in range(self.num_layers):
-            if layer > 0:
-                steps_first = x.transpose(0, 1).contiguous()  # so that a seed drops what it drops in torch
-                x = F.dropout(steps_first, self.dropout, self.training).transpose(0, 1)
-            directions = []
-            for direction in range(self.num_directions):
-                source = _reverse(x, lengths) if direction else x
-                h = rnn(
-                    source,
-                    hx[layer * self.num_directions + direction],
-                    *self._weights(layer, direction),
-                    nonlinearity=self.nonlinearity,
-                    backend=self.backend,
-                )
-                last.append(h[:, -1] if lengths is None else h[torch.arange(B, device=h.device), lengths - 1])
-                directions.append(_reverse(h, lengths) if direction else h)
-            x = torch.cat(directions, dim=2) if self.bidirectional else directions[0]
-        if lengths is not None:
-            x = x.masked_fill(torch.arange(T, device=x.device)[:, None] >= lengths[:, None, None], 0)
-        return x, torch.stack(last)
-
-
-def _reverse(x, lengths):
-    """Turn each sequence of (B, T, D) around within its own length; the padding stays at the end."""
-    if lengths is None:
-        return x.flip(1)
-    t = torch.arange(x.shape[1], device=x.device)
-    mirrored = lengths[:, None] - 1 - t
-    return x.gather(1, torch.where(mirrored >= 0, mirrored, t)[:, :, None].expand_as(x))
-
-
-def _check_lengths(lengths, B, T, device):
-    lengths = torch.as_tensor(lengths, device=device)
-    if lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise ValueError(f"lengths holds {lengths.dtype}; it must hold whole numbers")
-    check_shape("lengths", lengths, (B,))
-    if B and not (lengths.min() >= 1 and lengths.max() <= T):
-        raise ValueError(
-            f"lengths goes from {lengths.min()} to {lengths.max()}; with {T} steps every length must be from 1 to {T}"
-        )
-    return lengths
+    def _run(self, x, states, weight_ih, weight_hh, bias_ih=None, bias_hh=None, peephole=None):
+        return lstm(x, *states, weight_ih, weight_hh, bias_ih, bias_hh, peephole, self.backend)
