@@ -16,7 +16,7 @@ def _gates(x, h, c, W_ih, W_hh, b_ih, b_hh, peepholes):
 
     i and f look through their peepholes at the old cell, o at the new one.
     """
-    p_i, p_f, p_o = np.zeros((3, 1)) if peepholes is None else peepholes
+    p_i, p_f, p_o = np.zeros((3, 1), c.dtype) if peepholes is None else peepholes
     a_i, a_f, a_g, a_o = np.split(x @ W_ih.T + b_ih + h @ W_hh.T + b_hh, 4, axis=1)
     i = sigmoid(a_i + p_i * c)
     f = sigmoid(a_f + p_f * c)
@@ -132,7 +132,7 @@ def lstm_backward(dh, cache, dc=None, truncate=None):
         check("dc", dc, h.shape)
     check_truncate(truncate)
     B, T, H = h.shape
-    p_i, p_f, p_o = np.zeros((3, 1)) if peepholes is None else peepholes
+    p_i, p_f, p_o = np.zeros((3, 1), c.dtype) if peepholes is None else peepholes
     h_before = np.concatenate([h0[:, None], h[:, :-1]], axis=1)
     c_before = np.concatenate([c0[:, None], c[:, :-1]], axis=1)
     shown = np.tanh(c)
