@@ -160,7 +160,8 @@ def nucleus(p, mass):
         raise ValueError(f"mass is {mass}; it must be above 0 and at most 1")
     order = np.argsort(-p, axis=1, kind="stable")
     sorted_p = np.take_along_axis(p, order, axis=1)
-    before = sorted_p.cumsum(axis=1) - sorted_p  # a word stays as long as those before it do not suffice
+    reached = sorted_p.cumsum(axis=1)
+    before = np.pad(reached[:, :-1], ((0, 0), (1, 0)))  # a word stays as long as those before it do not suffice
     return _keep(p, order, before < mass)
 
 

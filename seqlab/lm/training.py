@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from tqdm.auto import tqdm
 
+from seqlab.lm.functional import cross_entropy
 from seqlab.lm.reference import perplexity
 from seqlab.recurrent import clip_by_norm
 
@@ -137,7 +137,7 @@ def train(
                 if schedule is not None:
                     set_rate(descent, lr * schedule(run.epoch + run.window / run.windows))
                 logits, state = model(x, run.state)
-                nll = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum")
+                nll = cross_entropy(logits, y, reduction="sum")
                 descent.zero_grad()
                 (nll / (y.numel() if over_steps == "mean" else len(y))).backward()
                 if clip is not None:
@@ -177,7 +177,7 @@ def evaluate(model, ids, batch_size=1, k=100):
         with torch.no_grad():
             for x, y in windows(stream, k):
                 logits, state = model(x, state)
-                nll += F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum")
+                nll += cross_entropy(logits, y, reduction="sum")
     finally:
         model.train(training)
     return nll.item(), batch_size * (stream.shape[1] - 1)
@@ -292,6 +292,8 @@ class Run:
                 raise ValueError(
                     f"{self.path} was made with another {name}{was}: go on as before, or name another file"
                 )
+        if saved["place"]["epoch"] > self.epochs:
+            raise ValueError(f"{self.path} has done {saved['place']['epoch']} epochs, more than {self.epochs}")
         try:
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
@@ -335,7 +337,7 @@ def _bar(progress, done):
     if not isinstance(progress, bool):
         yield progress
         return
-    with tqdm(initial=done, unit=" windows", leave=False, disable=not progress) as bar:
+    with tqdm(initial=done, unit=" windows", leave=False, mininterval=0, disable=not progress) as bar:
 
         def report(done, windows, text):
             bar.total = windows
