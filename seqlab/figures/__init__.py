@@ -1,7 +1,10 @@
 """Every plot and interactive figure of the book. Importing this room sets the book's plot style."""
 
+from seqlab.figures.deep import BothWays, StackCost
 from seqlab.figures.figure import Figure
+from seqlab.figures.gated import AdditivePath, GatesLab
 from seqlab.figures.gradients import BackwardGraph, ClipLab, MatrixPowers
+from seqlab.figures.language import PerplexityDie, TemperatureLab
 from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
@@ -9,14 +12,20 @@ from seqlab.figures.style import PALETTE, show, style
 
 __all__ = [
     "PALETTE",
+    "AdditivePath",
     "BackwardGraph",
+    "BothWays",
     "ClipLab",
     "Figure",
+    "GatesLab",
     "MatrixPowers",
     "OneHotLab",
+    "PerplexityDie",
     "ProblemShapes",
     "SequenceTensor",
     "SharedWeights",
+    "StackCost",
+    "TemperatureLab",
     "UnrolledRNN",
     "show",
     "source",
