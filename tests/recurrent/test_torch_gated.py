@@ -296,6 +296,23 @@ def test_the_module_runs_the_form_that_torch_does_not_have(cell):
     assert_same(output.detach(), want)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [RNN(3, 5, 2), GRU(3, 5, 2), GRU(3, 5, 2, reset_after=False), LSTM(3, 5, 2), LSTM(3, 5, 2, peepholes=True)],
+)
+def test_under_autocast_a_layer_computes_in_the_narrow_type_and_its_weights_learn_in_their_own(layer):
+    x = torch.randn(4, 2, 3)
+    want, _ = layer(x)
+    for input in (x, x.bfloat16()):
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output, last = layer(input)
+        assert {output.dtype, *(part.dtype for part in each(last))} == {torch.bfloat16}
+        torch.testing.assert_close(output.float(), want, atol=2e-2, rtol=2e-2)
+        output.sum().backward()
+        assert all(p.grad.dtype == torch.float32 and p.grad.abs().sum() > 0 for p in layer.parameters())
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_an_empty_batch_gives_an_empty_answer(name):
     output, last = CLASSES[name](3, 5, batch_first=True)(torch.zeros(0, 4, 3))
