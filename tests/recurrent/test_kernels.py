@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from seqlab.recurrent import kernels, reference, rnn
+from seqlab.recurrent.kernels import sizes
 
 DEVICE = "cpu" if kernels.interpreting() else "cuda"
 NAMES = ("x", "h0", "W_ih", "W_hh", "b_ih", "b_hh")
@@ -74,7 +75,7 @@ def test_sixteen_bits_are_summed_in_float32(sizes, dtype, poison):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_gradients_pass_a_gradcheck_in_float64(nonlinearity, streaming, monkeypatch):
     if streaming:
-        monkeypatch.setattr(kernels, "RESIDENT", dict.fromkeys(kernels.RESIDENT, 0))
+        monkeypatch.setitem(sizes.RESIDENT, "rnn", {})
     tensors = leaves(2, 2, 1, 2, dtype=torch.float64, seed=3)
     assert torch.autograd.gradcheck(lambda *t: rnn(*t, nonlinearity, backend="triton"), tensors)
 
@@ -83,7 +84,7 @@ def test_both_ways_to_hold_the_weights_give_the_same(monkeypatch):
     resident = leaves(3, 4, 2, 70)
     assert kernels.is_resident(70, torch.float32)
     errors(resident, "tanh")
-    monkeypatch.setattr(kernels, "RESIDENT", dict.fromkeys(kernels.RESIDENT, 0))
+    monkeypatch.setitem(sizes.RESIDENT, "rnn", {})
     assert kernels.plan(70, torch.float32)[0] is kernels._streaming
     streaming = leaves(3, 4, 2, 70)
     errors(streaming, "tanh")

@@ -24,26 +24,12 @@ import triton
 import triton.language as tl
 
 from seqlab.kernels import interpreting, pick_backend, tuned
-from seqlab.recurrent.cost import cost as cost  # it needs no Triton, so it has a file of its own
+from seqlab.recurrent.kernels.common import TYPES, tanh
+from seqlab.recurrent.kernels.sizes import is_resident
 from seqlab.shapes import check_shape
 
 LARGEST_TILE = 128
 ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
-RESIDENT = {torch.float64: 64, torch.float32: 128, torch.bfloat16: 256, torch.float16: 256}
-TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
-
-
-@triton.jit
-def _tanh(x):
-    """(1 - e) / (1 + e) with e = exp(-2 abs(x)) loses digits near 0 in float32; there the Taylor series takes over."""
-    s = tl.abs(x)
-    e = tl.exp(-2 * s)
-    t = (1 - e) / (1 + e)
-    if x.dtype != tl.float64:
-        q = s * s
-        series = s * (1 + q * (-1 / 3 + q * (2 / 15 + q * (-17 / 315 + q * (62 / 2835)))))
-        t = tl.where(s < 0.25, series, t)
-    return tl.where(x < 0, -t, t)
 
 
 @triton.jit
@@ -59,7 +45,7 @@ def _finish(total, h_ptr, inside, BACKWARD: tl.constexpr, RELU: tl.constexpr):
         if RELU:
             return tl.where(total < 0, 0.0, total)
         else:
-            return _tanh(total)
+            return tanh(total)
 
 
 def _worth_trying(configs, named_args, COLS, **others):
@@ -176,11 +162,6 @@ def plan(H, dtype, nonlinearity="tanh", backward=False, interpreted=False):
     if is_resident(H, dtype):
         return _resident, constants | {"COLS": max(16, triton.next_power_of_2(H))}
     return _streaming, constants
-
-
-def is_resident(H, dtype):
-    """Say whether W_hh of this size stays on one multiprocessor."""
-    return dtype in RESIDENT and RESIDENT[dtype] >= H
 
 
 def _precision(dtype):

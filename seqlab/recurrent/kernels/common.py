@@ -1,0 +1,114 @@
+"""What the kernels of all cells share: squashing functions, the barrier of a grid, data types, padding and checks."""
+
+import torch
+import triton
+import triton.language as tl
+
+from seqlab.kernels import interpreting, pick_backend, tuned
+from seqlab.shapes import check_shape
+
+ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
+TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
+
+
+def _worth_trying(configs, named_args, COLS, **others):
+    """Keep a warp for every 8 or 16 columns: fewer overflow the registers, more wait for each other."""
+    return [config for config in configs if COLS // 16 <= config.num_warps <= COLS // 8]
+
+
+# For a kernel whose state stays in its program and that has three or four products a step.
+resident_tuned = tuned(
+    [triton.Config({}, num_warps=warps) for warps in (1, 2, 4, 8, 16)], key=["COLS", "PRECISION"], prune=_worth_trying
+)
+
+
+@triton.jit
+def tanh(x):
+    """(1 - e) / (1 + e) with e = exp(-2 abs(x)) loses digits near 0 in float32; there the Taylor series takes over."""
+    s = tl.abs(x)
+    e = tl.exp(-2 * s)
+    t = (1 - e) / (1 + e)
+    if x.dtype != tl.float64:
+        q = s * s
+        series = s * (1 + q * (-1 / 3 + q * (2 / 15 + q * (-17 / 315 + q * (62 / 2835)))))
+        t = tl.where(s < 0.25, series, t)
+    return tl.where(x < 0, -t, t)
+
+
+@triton.jit
+def sigmoid(x):
+    """Far below 0, exp(-x) is Inf and the quotient 0, as it should be."""
+    return 1 / (1 + tl.exp(-x))
+
+
+@triton.jit
+def product(x, M, acc, ACC: tl.constexpr, PRECISION: tl.constexpr):
+    """acc + x M on the tensor cores, in the data type of M and summed in that of ACC."""
+    return tl.dot(x.to(M.dtype), M, acc=acc, input_precision=PRECISION, out_dtype=ACC)
+
+
+def number_types(dtype):
+    """Choose how products are done: the data type, that of the sum, and how float32 is split.
+
+    In the interpreter the products of 16-bit numbers are done in float32: it cannot multiply bfloat16. On a GPU, three
+    tensor-core products keep float32's digits; one (tf32) does where torch's own products may use it too.
+    """
+    if dtype != torch.float32:
+        precision = "ieee"
+    else:
+        precision = "tf32x3" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+    return {
+        "DOT": tl.float32 if interpreting() and dtype.itemsize < 4 else TYPES[dtype],
+        "ACC": tl.float64 if dtype == torch.float64 else tl.float32,
+        "PRECISION": precision,
+    }
+
+
+def padded(weights, rows, columns):
+    """Copy (G, H, H) weights into (G, rows, columns) with zeros around, so that a kernel loads them without a mask."""
+    out = weights.new_zeros(weights.shape[0], rows, columns)
+    out[:, : weights.shape[1], : weights.shape[2]] = weights
+    return out
+
+
+def check_inputs(gates, z, W_hh, **others):
+    """Check what a recurrence is given; `others` are states (B, H), or a bias (gates * H,) named b_hh, or None."""
+    name = "H" if gates == 1 else f"{gates} * H"
+    B, T, width = check_shape("z", z, ("B", "T", name)).values()
+    if width % gates:
+        raise ValueError(f"z has shape {tuple(z.shape)}; its last size must be a multiple of {gates}, one H per gate")
+    H = width // gates
+    given = {name: tensor for name, tensor in others.items() if tensor is not None}
+    for name, tensor in given.items():
+        check_shape(name, tensor, (gates * H,) if name == "b_hh" else (B, H))
+    check_shape("W_hh", W_hh, (gates * H, H))
+    if T == 0:
+        raise ValueError(f"z has shape {tuple(z.shape)}, so it has no step; a sequence needs at least one")
+    for name, tensor in {"z": z, "W_hh": W_hh, **given}.items():
+        if tensor.dtype not in TYPES:
+            raise ValueError(f"{name} holds {tensor.dtype}; the kernel takes float32, bfloat16, float16 and float64")
+        if tensor.dtype != z.dtype:
+            raise ValueError(f"{name} holds {tensor.dtype} and z holds {z.dtype}; convert one of them")
+    pick_backend("triton", z, W_hh, *given.values())
+
+
+def refuse_second_derivative():
+    """torch's once_differentiable would let a wrong second derivative through."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("the kernel's gradient cannot be differentiated again: use backend='torch'")
+
+
+def needs_gradient(*tensors):
+    """Say whether a backward pass can follow; without one, nothing is kept for it."""
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+
+
+def empty(z, H):
+    """(B, T, H) memory without a value, in the manner of z."""
+    return torch.empty_like(z[..., :H], memory_format=torch.contiguous_format)
+
+
+def weight_gradient(da, first, states):
+    """(G, H) for da (B, T, G): one product over all steps, each with the state before it."""
+    before = torch.cat([first[:, None], states[:, :-1]], dim=1)
+    return da.flatten(0, 1).T @ before.flatten(0, 1)

@@ -1,0 +1,224 @@
+"""The recurrence of an LSTM, :eq:`lstm-cell`, over whole sequences in one launch, forward and backward.
+
+Forward, a step multiplies the state by the weights of the four gates; backward, the gradients before the four gates by
+their transposes. In between lies arithmetic unit by unit, `_cell` and `_slopes`.
+
+Which numbers the forward pass keeps for the backward pass is a choice. To compute the gates again takes
+8 B T H^2 operations in one large product, and z as its input, as large as the gates are; to keep them takes 4 B T H
+numbers written and read. So they are kept: the same memory, no work. What is kept is the sum before the squashing:
+in 16 bits a gate near 1 has lost the digits of 1 - gate, on which its slope depends, and its sum has not.
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+from seqlab.recurrent.kernels import common
+from seqlab.recurrent.kernels.common import product, resident_tuned, sigmoid, tanh
+from seqlab.recurrent.kernels.sizes import width
+
+
+@triton.jit
+def _load(ptr, H, inside, ACC: tl.constexpr):
+    """The four gates of one step, which lie H apart."""
+    i = tl.load(ptr, mask=inside, other=0.0).to(ACC)
+    f = tl.load(ptr + H, mask=inside, other=0.0).to(ACC)
+    g = tl.load(ptr + 2 * H, mask=inside, other=0.0).to(ACC)
+    o = tl.load(ptr + 3 * H, mask=inside, other=0.0).to(ACC)
+    return i, f, g, o
+
+
+@triton.jit
+def _store(ptr, H, inside, i, f, g, o):
+    tl.store(ptr, i.to(ptr.dtype.element_ty), mask=inside)
+    tl.store(ptr + H, f.to(ptr.dtype.element_ty), mask=inside)
+    tl.store(ptr + 2 * H, g.to(ptr.dtype.element_ty), mask=inside)
+    tl.store(ptr + 3 * H, o.to(ptr.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _cell(a_i, a_f, a_g, a_o, c):
+    """From the sums before the gates and the old cell to the new state and cell."""
+    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
+    return sigmoid(a_o) * tanh(c), c
+
+
+@triton.jit
+def _slopes(a_i, a_f, a_g, a_o, c, c_before, dh, dc):
+    """From dh and what later steps want of c to the gradients before the gates and of c_before."""
+    i = sigmoid(a_i)
+    f = sigmoid(a_f)
+    g = tanh(a_g)
+    o = sigmoid(a_o)
+    y = tanh(c)
+    dc += dh * o * (1 - y * y)
+    return dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g * g), dh * y * o * (1 - o), dc * f
+
+
+@resident_tuned
+@triton.jit
+def _forward(
+    z_ptr,  # (B, T, 4, H): W_ih x + b
+    h0_ptr,  # (B, H)
+    c0_ptr,  # (B, H)
+    M_ptr,  # (4, COLS, COLS): W_hh^T of each gate, with zeros up to COLS
+    h_ptr,  # (B, T, H)
+    c_ptr,  # (B, T, H)
+    a_ptr,  # (B, T, 4, H): the sums before the gates
+    B,
+    T,
+    H,
+    KEEP: tl.constexpr,  # store a
+    ROWS: tl.constexpr,
+    COLS: tl.constexpr,  # H rounded up to a power of two
+    DOT: tl.constexpr,
+    ACC: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
+    col = tl.arange(0, COLS)[None, :]
+    inside = (row < B) & (col < H)
+    M = M_ptr + tl.arange(0, COLS)[:, None] * COLS + col
+    M_i = tl.load(M).to(DOT)
+    M_f = tl.load(M + COLS * COLS).to(DOT)
+    M_g = tl.load(M + 2 * COLS * COLS).to(DOT)
+    M_o = tl.load(M + 3 * COLS * COLS).to(DOT)
+    h = tl.load(h0_ptr + row * H + col, mask=inside, other=0.0).to(ACC)
+    c = tl.load(c0_ptr + row * H + col, mask=inside, other=0.0).to(ACC)
+    start = row * T * H
+    z_i, z_f, z_g, z_o = _load(z_ptr + 4 * start + col, H, inside, ACC)
+    for t in range(T):
+        here = start + t * H  # the z of the next step travels while this step computes
+        next_i, next_f, next_g, next_o = _load(z_ptr + 4 * (here + H) + col, H, inside & (t + 1 < T), ACC)
+        a_i = product(h, M_i, z_i, ACC, PRECISION)
+        a_f = product(h, M_f, z_f, ACC, PRECISION)
+        a_g = product(h, M_g, z_g, ACC, PRECISION)
+        a_o = product(h, M_o, z_o, ACC, PRECISION)
+        h, c = _cell(a_i, a_f, a_g, a_o, c)
+        tl.store(h_ptr + here + col, h.to(h_ptr.dtype.element_ty), mask=inside)
+        tl.store(c_ptr + here + col, c.to(c_ptr.dtype.element_ty), mask=inside)
+        if KEEP:
+            _store(a_ptr + 4 * here + col, H, inside, a_i, a_f, a_g, a_o)
+        z_i, z_f, z_g, z_o = next_i, next_f, next_g, next_o
+
+
+@resident_tuned
+@triton.jit
+def _backward(
+    dh_ptr,  # (B, T, H)
+    dc_ptr,  # (B, T, H), read with HAS_DC only
+    M_ptr,  # (4, COLS, COLS): W_hh of each gate, with zeros up to COLS
+    a_ptr,  # (B, T, 4, H): the sums before the gates
+    c_ptr,  # (B, T, H)
+    c0_ptr,  # (B, H)
+    da_ptr,  # (B, T, 4, H): the gradient before each gate
+    dh0_ptr,  # (B, H)
+    dc0_ptr,  # (B, H)
+    B,
+    T,
+    H,
+    HAS_DC: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLS: tl.constexpr,
+    DOT: tl.constexpr,
+    ACC: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
+    col = tl.arange(0, COLS)[None, :]
+    inside = (row < B) & (col < H)
+    M = M_ptr + tl.arange(0, COLS)[:, None] * COLS + col
+    M_i = tl.load(M).to(DOT)
+    M_f = tl.load(M + COLS * COLS).to(DOT)
+    M_g = tl.load(M + 2 * COLS * COLS).to(DOT)
+    M_o = tl.load(M + 3 * COLS * COLS).to(DOT)
+    last = (row * T + T - 1) * H
+    c = tl.load(c_ptr + last + col, mask=inside, other=0.0).to(ACC)
+    from_h = tl.zeros((ROWS, COLS), ACC)  # what the later steps want of h and of c
+    from_c = tl.zeros((ROWS, COLS), ACC)
+    for s in range(T):
+        here = last - s * H
+        a_i, a_f, a_g, a_o = _load(a_ptr + 4 * here + col, H, inside, ACC)
+        before = tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H)
+        c_before = tl.load(before + col, mask=inside, other=0.0).to(ACC)
+        dh = from_h + tl.load(dh_ptr + here + col, mask=inside, other=0.0).to(ACC)
+        if HAS_DC:
+            from_c += tl.load(dc_ptr + here + col, mask=inside, other=0.0).to(ACC)
+        d_i, d_f, d_g, d_o, from_c = _slopes(a_i, a_f, a_g, a_o, c, c_before, dh, from_c)
+        _store(da_ptr + 4 * here + col, H, inside, d_i, d_f, d_g, d_o)
+        from_h = product(d_i, M_i, tl.zeros((ROWS, COLS), ACC), ACC, PRECISION)
+        from_h = product(d_f, M_f, from_h, ACC, PRECISION)
+        from_h = product(d_g, M_g, from_h, ACC, PRECISION)
+        from_h = product(d_o, M_o, from_h, ACC, PRECISION)
+        c = c_before
+    first = row * H + col
+    tl.store(dh0_ptr + first, from_h.to(dh0_ptr.dtype.element_ty), mask=inside)
+    tl.store(dc0_ptr + first, from_c.to(dc0_ptr.dtype.element_ty), mask=inside)
+
+
+def _resident_forward(z, h0, c0, W_hh, h, c, a, keep):
+    B, T, H = h.shape
+    M = common.padded(W_hh.unflatten(0, (4, H)).transpose(1, 2), width(H), width(H))
+    constants = {"KEEP": keep, "ROWS": common.ROWS, "COLS": width(H), **common.number_types(z.dtype)}
+    _forward[(triton.cdiv(B, common.ROWS),)](z, h0, c0, M, h, c, a, B, T, H, **constants)
+
+
+def _resident_backward(dh, dc, W_hh, a, c, c0, da, dh0, dc0):
+    B, T, H = c.shape
+    M = common.padded(W_hh.unflatten(0, (4, H)), width(H), width(H))
+    constants = {"HAS_DC": dc is not None, "ROWS": common.ROWS, "COLS": width(H), **common.number_types(c.dtype)}
+    dc = dh if dc is None else dc
+    _backward[(triton.cdiv(B, common.ROWS),)](dh, dc, M, a, c, c0, da, dh0, dc0, B, T, H, **constants)
+
+
+class _LSTM(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z, h0, c0, W_hh, keep):
+        z, h0, c0 = z.contiguous(), h0.contiguous(), c0.contiguous()
+        h, c = common.empty(z, h0.shape[1]), common.empty(z, h0.shape[1])
+        a = torch.empty_like(z) if keep else h
+        if len(z):
+            with torch.cuda.device_of(z):
+                _resident_forward(z, h0, c0, W_hh, h, c, a, keep)
+        ctx.save_for_backward(h0, c0, W_hh, h, c, a)
+        ctx.set_materialize_grads(False)
+        return h, c
+
+    @staticmethod
+    def backward(ctx, dh, dc):
+        common.refuse_second_derivative()
+        h0, c0, W_hh, h, c, a = ctx.saved_tensors
+        dh = torch.zeros_like(h) if dh is None else dh.contiguous()
+        dc = None if dc is None else dc.contiguous()
+        da, dh0, dc0 = torch.empty_like(a), torch.empty_like(h0), torch.empty_like(c0)
+        if len(a):
+            with torch.cuda.device_of(a):
+                _resident_backward(dh, dc, W_hh, a, c, c0, da, dh0, dc0)
+        dW_hh = common.weight_gradient(da, h0, h) if ctx.needs_input_grad[3] else None
+        return da, dh0, dc0, dW_hh, None
+
+
+def lstm_recurrence(z, h0, c0, W_hh):
+    """Run the LSTM's recurrence, :eq:`lstm-cell`, over all steps in one kernel, with its gradient in another.
+
+    Sums are kept in float32 (float64 for float64). The gradient cannot be differentiated again.
+
+    Parameters
+    ----------
+    z : (B, T, 4 H) what each step hears from its input, W_ih x + b_ih + b_hh; gates in the order i, f, g, o.
+    h0, c0 : (B, H) state and cell before the first step.
+    W_hh : (4 H, H) weights.
+
+    Returns
+    -------
+    h, c : (B, T, H) state and cell after each step.
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit, there is no step, or a data type is unknown.
+    RuntimeError
+        when a kernel cannot run here, see `seqlab.kernels.require_triton`.
+    """
+    common.check_inputs(4, z, W_hh, h0=h0, c0=c0)
+    return _LSTM.apply(z, h0, c0, W_hh, common.needs_gradient(z, h0, c0, W_hh))
