@@ -65,15 +65,19 @@ def _tables(report):
         groups.setdefault((_words(row["shape"]), row["pass"]), []).append(row)
     for (shape, passes), rows in groups.items():
         known = rows[0]["floor_seconds"] is not None
+        weighed = any(row["memory"] is not None for row in rows)
         floor = f", floor {_time(rows[0]['floor_seconds'])} ({rows[0]['bound']})" if known else ""
         table = Table(title=f"{shape}: {passes}{floor}", title_justify="left", title_style="bold")
         table.add_column("way", no_wrap=True)
-        for heading in ("error", "median", "middle half", *(["of floor"] if known else []), "best peer / this"):
+        extra = [*(["memory"] if weighed else []), *(["of floor"] if known else [])]
+        for heading in ("error", "median", "middle half", *extra, "best peer / this"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             errors = row["errors"].values()
             cells = [row["way"], "-" if None in errors else f"{max(errors):.1e}", _time(row["seconds"])]
             cells.append(" to ".join(map(_time, row["quartiles"])) if row["quartiles"] else "-")
+            if weighed:
+                cells.append(_bytes(row["memory"]))
             if known:
                 cells.append(f"{row['of_floor']:.0%}" if row["of_floor"] else "-")
             cells.append(f"{row['of_best_peer']:.2f}" if row["of_best_peer"] else "-")
@@ -91,6 +95,13 @@ def _time(seconds):
         return "-"
     scale, unit = next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if seconds >= s), (1e-9, "ns"))
     return f"{seconds / scale:.3g} {unit}"
+
+
+def _bytes(number):
+    if number is None:
+        return "-"
+    scale, unit = next(((s, u) for s, u in ((1e9, "GB"), (1e6, "MB")) if number >= s), (1e3, "kB"))
+    return f"{number / scale:.3g} {unit}"
 
 
 def _write(path, report):

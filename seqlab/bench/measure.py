@@ -80,6 +80,7 @@ def _case_rows(case, shape, device, known, repeat):
             failures[name] = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
     right = {name: all(e <= case.tolerance[key] for key, e in errors[name].items()) for name in ways}
     timed = {name: way for name, way in ways.items() if right[name] and name not in case.untimed}
+    memory = {name: _memory(way) for name, way in timed.items()} if device == "cuda" else {}
     times = _times(timed, device, repeat)
     floor = case.cost.floor(known) if known else None
     best_peer = min((statistics.median(times[name]) for name in case.peers if name in times), default=None)
@@ -97,6 +98,7 @@ def _case_rows(case, shape, device, known, repeat):
                 "right": right[name],
                 "seconds": seconds,
                 "quartiles": _quartiles(times[name]) if name in times else None,
+                "memory": memory.get(name),
                 "cost": asdict(case.cost),
                 "floor_seconds": floor,
                 "bound": case.cost.bound(known) if known else None,
@@ -123,6 +125,16 @@ def _note(name, right, errors, case):
         worst = max(errors, key=lambda key: errors[key] / case.tolerance[key])
         return f"wrong, so not timed: {worst} is off by {errors[worst]:.1e}, allowed {case.tolerance[worst]:.0e}"
     return case.untimed.get(name, "")
+
+
+def _memory(way):
+    """Peak bytes on the GPU of one call, its results included, what it is given not."""
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    way()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def _times(ways, device, repeat):

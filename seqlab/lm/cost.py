@@ -3,6 +3,7 @@
 from seqlab.kernels import Cost
 
 ID, LOSS = 8, 4  # bytes of a true word's id and of a row's loss
+EAGER_COPIES = 3  # of the scores, that torch's eager cross-entropy holds at its peak
 
 
 def cost(B, V, itemsize, backward=False):
@@ -62,35 +63,48 @@ def linear_cost(M, D, V, itemsize, backward=False):
     return Cost(numbers * itemsize + M * (ID + LOSS), 2 * M * D * V + 4 * M * V, dtype=dtype)
 
 
-def chunk_rows(M, on_gpu):
+def chunk_rows(M, D, V, on_gpu, copies=1):
     """Choose how many rows `linear_cross_entropy` takes at a time.
 
-    A sixteenth of all rows: their scores are then a sixteenth of the memory, while the gradient of the weights, which
-    every chunk reads and adds to, is rounded 16 times. But not below `least` rows. A chunk reads and writes V * D
-    numbers of that gradient for 2 * rows * V * D operations, and on an H200 an operation in 16 bits costs 1/790 and a
-    byte 1/4.3 of an unbelievably short time: with fewer than 370 rows the chunk would wait for memory. A CPU, whose
-    memory is fast beside its arithmetic, needs no more than a few dozen.
+    Few chunks are better: larger products, and in 16 bits the gradient of the weights is rounded once a chunk. So the
+    rule takes an eighth of the rows, or as many as keep the peak memory, gradients included, at an eighth of the eager
+    way's. But never fewer than 384 on a GPU, 64 on a CPU: each chunk reads and writes the V * D numbers of the weights'
+    gradient for 2 * rows * V * D operations, and with fewer than 2 * 790 / 4.3 = 367 rows an H200 waits for its memory
+    in 16 bits. A CPU, whose arithmetic is slow beside its memory, needs no more than a few dozen.
+
+    Parameters
+    ----------
+    M, D, V : rows, features, words.
+    on_gpu : where they are.
+    copies : of a chunk's scores; 3 where they have 16 bits and are worked on in float32.
+
+    Returns
+    -------
+    rows : at least 1, at most M where there is a row.
     """
-    least = 512 if on_gpu else 64
-    return min(M, max(least, -(-M // (16 * 64)) * 64))
+    least = 384 if on_gpu else 64
+    gradients = M * D + V * D + V
+    rows = min(M // 8, int(EAGER_COPIES * M / 8 - gradients / V)) // copies
+    return max(1, min(M, max(least, rows // 64 * 64)))
 
 
-def linear_memory(M, D, V, itemsize, chunk=None, bias=True):
+def linear_memory(M, D, V, itemsize, chunk=None, copies=1):
     """Predict the peak memory of loss and gradients, beyond the arguments.
 
     Parameters
     ----------
     M, D, V : rows, features, words.
     itemsize : bytes of a number.
-    chunk : rows at a time, as in `linear_cross_entropy`; None for torch's eager way, which stores whole scores: at its
-        peak the log-probabilities, the gradient of the picked ones and the gradient of the scores.
-    bias : whether there is one.
+    chunk : rows at a time, as in `linear_cross_entropy`. None stands for the eager way, which stores the scores whole:
+        at its peak it holds the log-probabilities, their gradient and the gradient of the scores.
+    copies : of a chunk's scores, as in `chunk_rows`.
 
     Returns
     -------
-    bytes : peak, the gradients of rows, weights and bias included.
+    bytes : the gradients of rows, weights and bias included.
     """
-    gradients = (M * D + V * D + V * bias) * itemsize
+    gradients = (M * D + V * D + V) * itemsize
+    scores = V * itemsize
     if chunk is None:
-        return max(3 * M * V * itemsize, 2 * M * V * itemsize + gradients)
-    return min(chunk, M) * V * itemsize + gradients + M * LOSS
+        return max(EAGER_COPIES * M * scores, M * scores + gradients)
+    return copies * min(chunk, M) * scores + gradients + M * LOSS

@@ -51,7 +51,7 @@ def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", ove
         raise ValueError("overwrite would write the gradient over z, which is a leaf: its values would be lost")
     if pick_backend(backend, z, y) == "torch":
         return _by_torch(z, y, reduction, ignore_index)
-    rows, ids = z.reshape(-1, V).contiguous(), y.reshape(-1)
+    rows, ids = z.reshape(-1, V).contiguous(), y.reshape(-1).long()
     wanted = torch.is_grad_enabled() and z.requires_grad
     if wanted and _early(z, reduction):
         count = _count(ids, reduction, ignore_index, rows)
@@ -166,8 +166,10 @@ def linear_cross_entropy(h, W, y, b=None, reduction="mean", ignore_index=-100, c
     if chunk is not None and not (isinstance(chunk, int) and chunk >= 1):
         raise ValueError(f"chunk is {chunk!r}; it must be a whole number of rows, at least 1, or None")
     way = pick_backend(backend, h, W, y, b)
-    rows, ids = h.reshape(-1, D), y.reshape(-1)
-    chunk = chunk or max(1, chunk_rows(len(rows), h.is_cuda))
+    rows, ids = h.reshape(-1, D), y.reshape(-1).long()
+    if chunk is None:
+        copies = 3 if way == "torch" and h.dtype.itemsize == 2 else 1
+        chunk = chunk_rows(len(rows), D, V, h.is_cuda, copies)
     wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (h, W, b))
     if wanted and _early(h, reduction):
         count = _count(ids, reduction, ignore_index, h)

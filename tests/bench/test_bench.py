@@ -117,7 +117,7 @@ def test_the_file_says_what_was_measured_where_and_when(report):
     assert {"python", "seqlab", "numpy"} <= set(written["versions"])
     assert written["device"]["name"]
     assert written["date"].endswith("+00:00")
-    keys = {"shape", "pass", "way", "role", "errors", "tolerance", "right", "seconds", "quartiles", "cost"}
+    keys = {"shape", "pass", "way", "role", "errors", "tolerance", "right", "seconds", "quartiles", "memory", "cost"}
     keys |= {"floor_seconds", "bound", "of_floor", "of_best_peer", "note"}
     assert all(set(row) == keys for row in written["rows"])
     shapes = BENCHMARKS["rnn"].shapes["small"]
@@ -141,6 +141,25 @@ def test_the_table_shows_every_shape_and_way(report):
     for row in written["rows"]:
         assert row["way"] in printed
     assert "B=17 T=20 D=8 H=63 float32: forward and backward" in printed
+
+
+def test_the_table_shows_memory_where_it_was_measured(monkeypatch):
+    numbers = iter([1.5e9, 2e6])
+    monkeypatch.setattr("seqlab.bench.commands._write", lambda path, report: None)
+    monkeypatch.setattr("seqlab.bench.measure", lambda *a: with_memory(measure(toy(), repeat=1), numbers))
+    result = runner.invoke(app, ["bench", "rnn"])
+    assert result.exit_code == 0
+    assert "memory" in result.output
+    assert "1.5 GB" in result.output
+    assert "2 MB" in result.output
+    assert "memory" not in runner.invoke(app, ["bench", "rnn"]).output
+
+
+def with_memory(report, numbers):
+    """A report as a GPU would give it; a second one, when the numbers are used up, as a CPU does."""
+    for row in report["rows"]:
+        row["memory"] = next(numbers, None)
+    return report
 
 
 def test_without_a_name_the_command_lists_what_exists():
