@@ -199,11 +199,11 @@ def _choose(backend, cell, x, h0, *others, refusal=None):
     chosen = pick_backend(backend, x, h0, *others)
     if backend != "auto" or chosen == "torch":
         return chosen
-    if refusal or x.dtype == torch.float64:
+    if refusal:
         return "torch"
     from seqlab.recurrent import kernels
 
-    return "triton" if kernels.is_resident(h0.shape[1], x.dtype, cell) else "torch"
+    return kernels.choose(cell, tuple(x.shape[:2]), h0.shape[1], x.dtype, x.device)
 
 
 def _narrowed(x, *others):

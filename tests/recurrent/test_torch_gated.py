@@ -8,9 +8,14 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence
 
-from seqlab.recurrent import GRU, LSTM, RNN, gru, lstm
+from seqlab.kernels import has_triton
+from seqlab.recurrent import GRU, LSTM, RNN, functional, gru, lstm
 from tests.recurrent import plain
 
+if has_triton():
+    from seqlab.recurrent import kernels
+
+needs_triton = pytest.mark.skipif(not has_triton(), reason="Triton exists for Linux alone")
 CLASSES = {"GRU": GRU, "LSTM": LSTM}
 COMBINATIONS = list(itertools.product(CLASSES, (1, 3), (True, False), (True, False), (True, False)))
 
@@ -318,6 +323,61 @@ def test_an_empty_batch_gives_an_empty_answer(name):
     output, last = CLASSES[name](3, 5, batch_first=True)(torch.zeros(0, 4, 3))
     assert output.shape == (0, 4, 5)
     assert {part.shape for part in each(last)} == {(1, 0, 5)}
+
+
+@needs_triton
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_module_runs_the_kernel_when_told_to(name, monkeypatch):
+    runs, wanted = [], f"{name.lower()}_recurrence"
+    recurrence = getattr(kernels, wanted)
+    monkeypatch.setattr(kernels, wanted, lambda *arguments: runs.append(1) or recurrence(*arguments))
+    options = {"num_layers": 2, "bidirectional": True, "batch_first": True, "dtype": torch.float64}
+    kernel, loop = (CLASSES[name](3, 5, **options, backend=backend) for backend in ("triton", "torch"))
+    loop.load_state_dict(kernel.state_dict())
+    x, lengths = torch.randn(2, 3, 3, dtype=torch.float64), torch.tensor([3, 2])
+    first = states(name, 4, 2, 5)
+    for layer in (kernel, loop):
+        output, last = layer(x, first, lengths=lengths)
+        (output.square().sum() + sum(part.sum() for part in each(last))).backward()
+    assert len(runs) == 4  # two layers, two directions
+    assert_same(each(kernel(x, first, lengths=lengths)[1]), each(last))
+    assert_same(kernel(x, first, lengths=lengths)[0], output)
+    assert_same_gradients(kernel, loop)
+
+
+@needs_triton
+@pytest.mark.parametrize("absent", [(), ("b_ih",), ("b_hh",), ("b_ih", "b_hh")])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_the_kernel_agrees_with_the_loop_whichever_bias_is_given(cell, absent):
+    arrays = plain.arguments(cell, 2, 3, 4, 5)
+    gradients = []
+    for backend in ("torch", "triton"):
+        values = {name: torch.tensor(a, requires_grad=True) for name, a in arrays.items() if name not in absent}
+        h, c = function(cell, values, backend=backend)
+        (h.square().sum() + (0 if c is None else c.square().sum())).backward()
+        gradients.append({name: value.grad for name, value in values.items()} | {"h": h.detach()})
+    for name, want in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], want, atol=1e-10, rtol=0, msg=name)
+
+
+@needs_triton
+@pytest.mark.parametrize("cell", plain.CELLS)
+@pytest.mark.parametrize("choice", ["torch", "triton"])
+def test_auto_on_a_gpu_takes_what_was_chosen_for_the_size_and_a_loop_where_there_is_no_kernel(
+    cell, choice, monkeypatch
+):
+    asked, runs = [], []
+    monkeypatch.setattr(functional, "pick_backend", lambda *_: "triton")
+    monkeypatch.setattr(kernels, "choose", lambda *arguments: asked.append(arguments) or choice)
+    for name in ("gru_recurrence", "lstm_recurrence"):
+        kernel = getattr(kernels, name)
+        monkeypatch.setattr(kernels, name, lambda *a, kernel=kernel: runs.append(1) or kernel(*a))
+    values = {name: torch.tensor(array) for name, array in plain.arguments(cell, 2, 3, 4, 5).items()}
+    h, _ = function(cell, values, backend="auto")
+    assert_same(h, plain.loop(cell, values)[0])
+    has_kernel = cell in ("gru", "lstm")
+    assert asked == ([(cell, (2, 3), 5, torch.float64, torch.device("cpu"))] if has_kernel else [])
+    assert len(runs) == (has_kernel and choice == "triton")
 
 
 WRONG = [
