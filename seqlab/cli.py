@@ -1,4 +1,4 @@
-"""The command line: `seqlab build | release | check | grade | report | adjust | demo | bench | doctor`.
+"""The command line: `seqlab build | release | check | grade | report | adjust | demo | bench | train | doctor`.
 
 Whatever goes wrong is told in one sentence and ends with status 2. `SEQLAB_TRACEBACK=1` shows where it came from.
 """
@@ -10,6 +10,7 @@ import sys
 import typer
 
 from seqlab.grading import commands as grading
+from seqlab.lm import commands as lm
 
 STOPPED = 130
 STUDENT, INSTRUCTOR, AUTHOR, MACHINE = "For students", "For instructors", "For authors", "For this machine"
@@ -48,6 +49,7 @@ def bench(context: typer.Context):
 
 
 app.command(rich_help_panel=MACHINE)(grading.doctor)
+app.add_typer(lm.app, name="train", rich_help_panel=MACHINE)
 
 
 def sentence(wrong):

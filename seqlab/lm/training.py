@@ -89,6 +89,7 @@ def train(
     checkpoint=None,
     seed=0,
     progress=True,
+    after_epoch=None,
 ):
     """Train by truncated backpropagation through time with teacher forcing, :eq:`cross-entropy`.
 
@@ -111,6 +112,7 @@ def train(
         run goes on from it and ends with the very weights of a run that was never stopped.
     seed : of the dropout. The generators outside are left as they were.
     progress : True for a bar, False for silence, or a function `progress(done, windows, text)`.
+    after_epoch : None, or a function `after_epoch(model, history)`, to print a sample or keep the best weights.
 
     Returns
     -------
@@ -144,7 +146,7 @@ def train(
                     clip_by_norm(model.parameters(), clip)
                 descent.step()
                 run.after_window(nll.detach(), y.numel(), model.detach(state))
-            run.after_epoch(None if valid is None else evaluate(model, valid, batch_size, k))
+            run.close_epoch(None if valid is None else evaluate(model, valid, batch_size, k), after_epoch)
     return run.history
 
 
@@ -239,7 +241,7 @@ class Run:
             done = f"after window {self.window} of {self.windows} in epoch {self.epoch + 1} of {self.epochs}"
             raise KeyboardInterrupt(f"stopped {done}; {self.path} holds everything: run the same again to go on")
 
-    def after_epoch(self, measured):
+    def close_epoch(self, measured, after_epoch):
         """Write down the epoch; the next one begins at the first window, without a state."""
         self._show()
         self.history["train_perplexity"].append(perplexity(float(self.nll), self.tokens))
@@ -250,6 +252,8 @@ class Run:
         self.history["lr"].append(self.optimizer.param_groups[0]["lr"])
         self.history["seconds"].append(self.seconds)
         self.epoch, self.window, self.state, self.nll, self.tokens = self.epoch + 1, 0, None, 0.0, 0
+        if after_epoch is not None:
+            after_epoch(self.model, self.history)
         if self.path is not None:
             self._save()
 
@@ -263,10 +267,10 @@ class Run:
         self._report(self.epoch * self.windows + self.window, self.epochs * self.windows, text)
 
     def _save(self):
-        """Write aside, then move: the file is the old one or the new one, whole."""
         device = next(self.model.parameters()).device
         everything = {
             "settings": self.settings,
+            "epochs": self.epochs,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
@@ -274,12 +278,8 @@ class Run:
             "place": {name: getattr(self, name) for name in self.PLACE},
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(self.path.name + ".new")
-        with open(aside, "wb") as file:
+        with written_aside(self.path) as file:
             torch.save(everything, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, self.path)
         self._saved = time.monotonic()
 
     def _restore(self, device):
@@ -323,8 +323,20 @@ class Run:
             signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def written_aside(path):
+    """A file to write to, moved to `path` once it is on the disk: that is the old file or the new one, whole."""
+    path = Path(path)
+    aside = path.with_name(path.name + ".new")
+    with open(aside, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
 def load_checkpoint(path, device="cpu"):
-    """What `train` wrote: settings, model, optimizer, random, place. ValueError where it is no checkpoint."""
+    """What `train` wrote: settings, epochs, model, optimizer, random, place. ValueError where it is no checkpoint."""
     try:
         return torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as wrong:

@@ -131,6 +131,13 @@ def test_without_a_validation_text_nothing_is_claimed():
     assert train(model_of(), TEXT, **ONCE)["valid_perplexity"] == []
 
 
+def test_after_an_epoch_the_caller_sees_model_and_history():
+    seen = []
+    model = model_of()
+    train(model, TEXT, **ONCE | {"epochs": 3}, after_epoch=lambda m, h: seen.append((m, len(h["lr"]))))
+    assert seen == [(model, 1), (model, 2), (model, 3)]
+
+
 def test_the_seed_rules_the_dropout_and_the_generator_outside_is_left_alone():
     def trained(seed):
         model = model_of(dropout=0.5)
