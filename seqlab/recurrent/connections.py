@@ -164,8 +164,14 @@ class Stack(nn.Module):
 
 
 def _call(layer, x, state, lengths):
-    """Torch's layers take no lengths."""
-    return layer(x, state) if lengths is None else layer(x, state, lengths=lengths)
+    if lengths is None:
+        return layer(x, state)
+    if isinstance(layer, nn.RNNBase):
+        raise ValueError(
+            f"lengths was given to torch.nn.{type(layer).__name__}, which takes none: use seqlab.recurrent, "
+            "or pack the sequences"
+        )
+    return layer(x, state, lengths=lengths)
 
 
 def _map(function, x, h):

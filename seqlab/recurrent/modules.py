@@ -22,12 +22,12 @@ class RNN(RecurrentLayers):
     Parameters
     ----------
     input_size, hidden_size : D and H.
-    num_layers : layers on top of each other; each reads the states of the one below.
+    num_layers : layers on top of each other; each reads the states of the one below, :eq:`stacked`.
     nonlinearity : "tanh" or "relu".
     bias : False leaves out b_ih and b_hh.
     batch_first : inputs and outputs are (B, T, ...) when True, (T, B, ...) when False.
-    dropout : probability with which each state is dropped between layers in training.
-    bidirectional : a second network reads each sequence from its end.
+    dropout : probability with which each state is dropped between layers in training, :eq:`dropout`.
+    bidirectional : a second network reads each sequence from its end, :eq:`bidirectional`.
     backend : "auto", "torch" or "triton", as in `seqlab.recurrent.rnn`.
     """
 
@@ -68,11 +68,11 @@ class GRU(RecurrentLayers):
     Parameters
     ----------
     input_size, hidden_size : D and H.
-    num_layers : layers on top of each other; each reads the states of the one below.
+    num_layers : layers on top of each other; each reads the states of the one below, :eq:`stacked`.
     bias : False leaves out b_ih and b_hh.
     batch_first : inputs and outputs are (B, T, ...) when True, (T, B, ...) when False.
-    dropout : probability with which each state is dropped between layers in training.
-    bidirectional : a second network reads each sequence from its end.
+    dropout : probability with which each state is dropped between layers in training, :eq:`dropout`.
+    bidirectional : a second network reads each sequence from its end, :eq:`bidirectional`.
     reset_after : True resets after the product with W_hn, as torch does; False before it, :eq:`gru-reset-before`,
         which torch does not have. Both have the same weights, and a state_dict does not say which form it is for.
     backend : "auto", "torch" or "triton", as in `seqlab.recurrent.gru`.
@@ -114,11 +114,11 @@ class LSTM(RecurrentLayers):
     Parameters
     ----------
     input_size, hidden_size : D and H.
-    num_layers : layers on top of each other; each reads the states of the one below.
+    num_layers : layers on top of each other; each reads the states of the one below, :eq:`stacked`.
     bias : False leaves out b_ih and b_hh.
     batch_first : inputs and outputs are (B, T, ...) when True, (T, B, ...) when False.
-    dropout : probability with which each state is dropped between layers in training.
-    bidirectional : a second network reads each sequence from its end.
+    dropout : probability with which each state is dropped between layers in training, :eq:`dropout`.
+    bidirectional : a second network reads each sequence from its end, :eq:`bidirectional`.
     peepholes : True lets the gates see the cell, :eq:`lstm-peepholes`. Torch has no such layer, and there is one
         parameter more, `peephole_l0` (3, H), for each layer and direction; the others start as without.
     forget_bias : None starts as torch does. A number is what the two biases of the forget gate sum to at the start:

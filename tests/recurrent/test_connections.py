@@ -197,6 +197,10 @@ def test_connections_nest_and_know_their_widths():
             lambda: Residual(RNN(3, 3))(torch.zeros(2, 2, 4)),
             r"input has shape \(2, 2, 4\); it must have shape \(T, B, 3\)",
         ),
+        (
+            lambda: Residual(torch.nn.GRU(3, 3))(torch.zeros(2, 2, 3), lengths=[2, 1]),
+            "lengths was given to torch.nn.GRU",
+        ),
         (lambda: Residual(RNN(3, 3))(torch.zeros(2, 2, 3), lengths=[3, 1]), "lengths goes from 1 to 3; with 2 steps"),
     ],
 )

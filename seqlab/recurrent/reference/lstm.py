@@ -107,6 +107,8 @@ def lstm_gates(cache):
 def lstm_backward(dh, cache, dc=None, truncate=None):
     """Walk the unrolled unit backwards, :eq:`lstm-backward`.
 
+    From cell to cell a gradient is multiplied by f and by no weight, :eq:`additive-path`.
+
     Parameters
     ----------
     dh : (B, T, H) gradient of the loss that reaches each step's state from outside, dL/dh^<t>.
