@@ -107,8 +107,9 @@ def _running():
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    aside = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with Progress(*columns, console=aside, transient=True, disable=not aside.is_terminal) as bar:
             task = bar.add_task("getting ready", total=None)
 
             def progress(done, windows, text):
@@ -119,5 +120,5 @@ def _running():
         raise ValueError(str(wrong)) from wrong  # the sentence of seqlab.data says where to put the file
     except KeyboardInterrupt as stop:
         if str(stop):
-            Console(stderr=True, highlight=False, soft_wrap=True).print(str(stop), markup=False)
+            aside.print(str(stop), markup=False)
         raise

@@ -83,6 +83,8 @@ def train_letters(
     """
     out = _checked(out, minutes, epochs)
     text = corpus_text(corpus, download)
+    if not text:
+        raise ValueError(f"{corpus} is empty; a model needs letters to learn from")
     letters = Vocabulary(text, specials=())
     ids = torch.tensor(letters.encode(text))
     learnt = round(len(ids) * (1 - HELD_OUT))
