@@ -66,7 +66,7 @@ export default {
         const all = path(each[name], T), cell = 288 / n;
         left[name] = all[n];
         strip[name].replaceChildren(svg("rect", { x: 50, y, width: 288, height: 20, fill: "var(--soft)", stroke: "var(--line)" }),
-          ...range(n).map((t) => svg("rect", { x: 338 - (t + 1) * cell, y, width: cell, height: 20, fill: name === "rnn" ? "var(--orange)" : "var(--blue)", "fill-opacity": Math.min(1, all[t + 1]).toFixed(4) })));
+          ...range(n).map((t) => svg("rect", { x: 338 - (t + 1) * cell, y, width: cell, height: 20, fill: name === "rnn" ? "var(--orange)" : "var(--blue)", "fill-opacity": Math.min(1, all[t + 1]).toFixed(4), "shape-rendering": "crispEdges" })));
         curves[name].forEach((line, k) => line.setAttribute("points", reach(each[name], k ? n : T)));
       }
       strips.ariaLabel = `Strips of ${n} steps; at the left end ${power(left.rnn)} is left in the RNN and ${power(left.lstm)} in the LSTM.`;

@@ -13,7 +13,7 @@ export const latest = ({ words, both }) => {
 export default {
   render({ model, el }) {
     const sentences = model.get("sentences"), set = (name, value) => { model.set(name, value); model.save_changes(); };
-    const now = () => sentences[model.get("chosen")], percent = (p) => `${text(100 * p, 0)} %`;
+    const now = () => sentences[model.get("chosen")];
     const sentence = choice({
       label: "Sentence", value: "0", options: sentences.map(({ words }, n) => [`${n}`, words.join(" ")]),
       change: (n) => { model.set("seen", 1); set("chosen", +n); build(); draw(); },
@@ -60,7 +60,7 @@ export default {
     };
 
     build();
-    el.append(sentence, frame, html("div", { class: "together" }, forth, back), says,
+    el.append(...(sentences.length > 1 ? [sentence] : []), frame, html("div", { class: "together" }, forth, back), says,
       html("p", { class: "quiet" }, "The left reader has read from the first word to this one; the right reader from the curtain back to this one. Hatched: behind the curtain."));
     model.on("change:seen", draw);
     draw();

@@ -39,6 +39,8 @@ const text = (x, digits = 2) => {
 };
 // the same, with a power of ten where two digits would hide the number: 1e-9 -> "1.0e−9"
 const power = (x) => (x !== 0 && Math.abs(x) < 0.01 ? x.toExponential(1).replaceAll("-", "−") : text(x));
+// a probability in percent, with a digit more near the ends: 0.123 -> "12 %", 0.998 -> "99.8 %"
+const percent = (p) => `${text(100 * p, (p >= 0.0005 && p < 0.0995) || (p >= 0.9905 && p < 0.9995) ? 1 : 0)}\u00a0%`;
 // a number that shows a few digits and keeps them all
 const number = (x, show = text) => html("data", { value: x }, show(x));
 

@@ -178,6 +178,7 @@ def train(H=6, sentences=600, epochs=150, seed=0):
     """
     import torch
 
+    import seqlab.kernels  # noqa: F401  before torch.optim imports triton
     from seqlab.data import tagged_sentences
 
     texts, labels = tagged_sentences(sentences, seed)
@@ -221,8 +222,6 @@ def train(H=6, sentences=600, epochs=150, seed=0):
 
 def main():
     """Train and write the weights."""
-    import seqlab.kernels  # noqa: F401  before torch.optim imports triton
-
     lines = [f'"{name}": {json.dumps(value if name == "words" else value.tolist())}' for name, value in train().items()]
     WEIGHTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 

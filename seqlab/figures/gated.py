@@ -193,6 +193,7 @@ def train(H=4, sentences=800, epochs=500, write_cost=0.3, seed=0):
     """
     import torch
 
+    import seqlab.kernels  # noqa: F401  before torch.optim imports triton
     from seqlab import data
     from seqlab.data.made import ANIMAL
 
@@ -237,8 +238,6 @@ def train(H=4, sentences=800, epochs=500, write_cost=0.3, seed=0):
 
 def main():
     """Train and write the weights."""
-    import seqlab.kernels  # noqa: F401  before torch.optim imports triton
-
     weights = train()
     lines = [f'"{name}": {json.dumps(np.asarray(value).tolist())}' for name, value in weights.items()]
     WEIGHTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -27,7 +27,6 @@ export default {
     const answers = model.get("answers"), H = weights.W_hh[0].length, names = Object.keys(ROWS);
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
     const words = () => sentences[model.get("chosen")];
-    const percent = (p) => `${text(100 * p, (p > 0.0005 && p < 0.0995) || (p > 0.9905 && p < 0.9995) ? 1 : 0)} %`;
 
     // what the reader's choice stands for: the squares that the next press of a button forces
     const targets = () => {
@@ -46,7 +45,7 @@ export default {
       change: (n) => { model.set("forced", {}); model.set("place", [model.get("place")[0], Math.min(model.get("place")[1], sentences[n].length - 1)]); set("chosen", +n); build(); draw(); },
     });
     const unit = choice({
-      label: "of", value: `${model.get("unit")}`, options: [["-1", H > 1 ? "all units" : "its unit"], ...(H > 1 ? range(H).map((u) => [`${u}`, `unit ${u + 1}`]) : [])],
+      label: "Units", value: `${model.get("unit")}`, options: [["-1", "all"], ...range(H).map((u) => [`${u}`, `${u + 1}`])],
       change: (u) => set("unit", +u),
     });
     const every = checkbox({ label: "at every word", checked: model.get("every"), change: (on) => set("every", on) });
@@ -104,9 +103,9 @@ export default {
     };
 
     build();
-    el.append(sentence, scroll("The gates at each word", frame),
+    el.append(...(sentences.length > 1 ? [sentence] : []), scroll("The gates at each word", frame),
       html("p", { class: "quiet" }, `c = f × c old + i × g, h = o × tanh c. Each strip is a unit, ${H} in a place. Blue: towards 1; orange: towards −1; empty: 0. An orange frame: forced by you. The last line: the probability of “${answers[1]}” if the verb came next.`),
-      html("div", { class: "together" }, which, unit, every), html("div", { class: "together" }, shut, open, free, none), says, scroll("The numbers of the step", inside));
+      html("div", { class: "together" }, which, H > 1 ? unit : null, words().length > 1 ? every : null), html("div", { class: "together" }, shut, open, free, none), says, scroll("The numbers of the step", inside));
     model.on("change:forced change:place change:unit change:every", draw);
     draw();
   },

@@ -69,7 +69,7 @@ class PerplexityDie(Figure):
         words, targets = self.state["words"], self.state["targets"]
         p = np.array(self.state["rows"])[range(len(targets)), targets]
         with np.errstate(divide="ignore"):
-            losses = -np.log(p)
+            losses = 0 - np.log(p)
         mean = losses.cumsum() / np.arange(1, len(p) + 1)
         rows = [
             (t + 1, words[id], f"{p[t]:.3f}", f"{losses[t]:.2f}", f"{mean[t]:.2f}", f"{np.exp(mean[t]):.2f}")
@@ -121,7 +121,7 @@ class TemperatureLab(Figure):
         z = np.array(self.state["scores"])[None]
         shares = [temperature(z, T)[0] for T in (0, 0.5, 1, 2)]
         rows = [(word, *(f"{100 * p[v]:.1f} %" for p in shares)) for v, word in enumerate(self.state["words"])]
-        entropy = [-sum(x * math.log(x) for x in p if x > 0) for p in shares]
+        entropy = [sum(x * math.log(1 / x) for x in p if x > 0) for p in shares]
         rows.append(("entropy, nats", *(f"{h:.2f}" for h in entropy)))
         head = ("word", "T = 0, greedy", "T = 0.5", "T = 1", "T = 2")
         return table(head, rows, "One distribution at four temperatures")

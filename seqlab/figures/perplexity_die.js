@@ -27,7 +27,6 @@ export default {
   render({ model, el }) {
     const words = model.get("words"), targets = model.get("targets"), T = targets.length, models = model.get("models");
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
-    const percent = (p) => `${text(100 * p, (p > 0.0005 && p < 0.0995) || (p > 0.9905 && p < 0.9995) ? 1 : 0)} %`;
 
     const names = [...Object.entries(models).map(([name, { says }]) => [name, says]), ["edited", "edited by you"]];
     const chosen = choice({
@@ -46,12 +45,12 @@ export default {
       set("rows", rows);
     };
     const sliders = words.map((word, i) => slider({ label: word, min: 0, max: 1, step: 0.01, value: 0, show: percent, change: edit(i) }));
-    const odds = html("div", { class: "odds", role: "group" }, sliders);
+    const odds = html("div", { class: words.length > 20 ? "odds long" : "odds", role: "group" }, sliders);
 
     const R = 96, wheel = svg("g"), count = svg("text", { y: 3, "text-anchor": "middle", "font-size": 26, "font-weight": 700 });
     const unit = svg("text", { y: 22, "text-anchor": "middle" });
     const die = svg("svg", { viewBox: "-100 -100 200 200", role: "img", style: "max-width:15rem;margin:auto" }, wheel, count, unit);
-    const costs = html("div", { class: "tight" });
+    const costs = html("div");
 
     const draw = () => {
       const rows = model.get("rows"), now = model.get("step"), t = now - 1, row = rows[t], id = targets[t];
@@ -74,15 +73,15 @@ export default {
       count.textContent = whole && sides < 1e4 ? text(sides, sides < 99.95 ? 1 : 0) : text(sides);
       unit.textContent = Math.abs(sides - 1) < 0.05 ? "side" : "sides";
       die.ariaLabel = `A wheel with ${text(sides, 1)} equal sides, one of them orange.`;
-      says.replaceChildren(`“${words[id]}” came; the model gave it `, html("span", {}, percent(row[id])), ": a cost of −ln p = ", number(losses[t]), " nats. The mean cost so far is ",
-        number(mean), ", the perplexity e to that power: ", number(sides), sides < 1 + 1e-9 ? ". Nothing surprised the model: a die with one side."
-        : whole ? ", as if it had to guess a fair die with so many sides each time." : ". The model ruled out what came, and nothing makes up for that.");
-      costs.replaceChildren(table("The cost, word by word", ["word", "p", "−ln p", "sides"], losses.map((loss, s) =>
+      says.replaceChildren(`“${words[id]}” came; the model gave it `, html("span", {}, percent(row[id])), ": a cost of −ln\u00a0p\u00a0=\u00a0", number(losses[t]), " nats. The mean cost so far is ",
+        number(mean), ` nats, so the perplexity is exp(${text(mean)})\u00a0=\u00a0`, number(sides), sides < 1 + 1e-9 ? ": nothing surprised the model, and a die with one side is no riddle."
+        : whole ? ": as hard as guessing a fair die with so many sides, once a word." : ": the model ruled out what came, and nothing makes up for that.");
+      costs.replaceChildren(table("Word by word", ["word", "p", "−ln p", "sides"], losses.map((loss, s) =>
         [words[targets[s]], text(rows[s][targets[s]], 3), number(loss), number(pay(rows, targets, s + 1).sides)])));
     };
 
     el.append(html("div", { class: "together" }, chosen, T > 1 ? html("div", { class: "together" }, forth, back, again) : null), sentence,
-      html("div", { class: "sides" }, odds, html("div", { class: "stack" }, die, html("p", { class: "quiet" }, "Orange: the side that comes up. The share of one side is the probability that the model gave, on average, to what came."))),
+      html("div", { class: "sides" }, odds, html("div", { class: "stack" }, die, html("p", { class: "quiet" }, "All sides are equally wide. The share of one of them is the probability that the model gave, as a geometric mean, to the words that came."))),
       says, scroll("The cost, word by word", costs));
     model.on("change:rows change:step change:model", draw);
     draw();

@@ -33,7 +33,7 @@ export default {
     const shape = (more = {}) => ({ ...Object.fromEntries(names.map((name) => [name, model.get(name)])), ...more });
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
     const change = (name) => (value) => { model.set("tick", 0); set(name, value); }, whole = (x) => text(x, 0);
-    const many = (x) => Math.round(x).toLocaleString("en");
+    const many = (x) => (x < 1e7 ? Math.round(x).toLocaleString("en") : `${text(x / 1e6, x < 1e8 ? 1 : 0)}\u00a0M`);
     const layers = slider({ label: "layers L", min: 1, max: 6, step: 1, value: model.get("layers"), show: whole, change: change("layers") });
     const steps = slider({ label: "steps T", min: 2, max: 40, step: 1, value: model.get("steps"), show: whole, change: change("steps") });
     const widths = [...new Set([16, 32, 64, 128, 256, 512, 1024, model.get("width")])].sort((a, b) => a - b);
@@ -69,7 +69,7 @@ export default {
       forth.disabled = all.disabled = now === end;
       const path = s.directions === 1 ? `T + L − 1 = ${T} + ${s.layers} − 1 = ${end}` : `T × L = ${T} × ${s.layers} = ${end}`;
       says.replaceChildren(now ? `Tick ${now} of ${end}: ${run} step${run > 1 ? "s run" : " runs"} at once (orange). ` : "",
-        `${flat.length} steps need at least ${path} ticks, with at most ${widest} at once.`,
+        `${flat.length} steps need at least ${path.replaceAll(" ", "\u00a0")} ticks, with at most ${widest} at once.`,
         s.directions === 2 && s.layers > 1 ? " A layer's two directions must both end before the next layer can use them." : "");
       const [here, one] = [bill(s), bill(shape({ layers: 1, directions: 1 }))];
       const row = (name, key, more = "") => [name, html("span", {}, number(here[key], many), more), number(one[key], many), html("span", {}, number(here[key] / one[key], (x) => text(x, 1)), "×")];
@@ -78,7 +78,7 @@ export default {
     };
 
     el.append(html("div", { class: "together" }, cell, width, both), html("div", { class: "sides" }, layers, steps), html("div", { class: "together" }, forth, back, all, again), grid, says,
-      scroll("The bill", costs), html("p", { class: "quiet" }, "Multiplications: by weights, in the forward pass. Numbers kept: the inputs, and each layer's gates and states, which the backward pass reads again. Longest path: steps of which each waits for the one before."));
+      scroll("The bill", costs), html("p", { class: "quiet" }, "Multiplications: by weights, in the forward pass; M is a million. Numbers kept: the inputs, and each layer's gates and states, which the backward pass reads again. Longest path: steps of which each waits for the one before."));
     model.on(["tick", ...names].map((name) => `change:${name}`).join(" "), draw);
     draw();
   },

@@ -41,7 +41,6 @@ export default {
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
     const reset = (name) => (value) => { model.set("drawn", 0); set(name, value); };
     const show = (place) => text(heatOf(place), heatOf(place) < 0.995 ? 2 : 1);
-    const percent = (p) => `${text(100 * p, (p > 0.0005 && p < 0.0995) || (p > 0.9905 && p < 0.9995) ? 1 : 0)} %`;
     const heat = slider({ label: "temperature", min: -21, max: 12, step: 1, value: model.get("heat"), show, change: reset("heat") });
     const k = slider({ label: "top-k", min: 1, max: V, step: 1, value: model.get("k"), show: (x) => (x === V ? "all" : text(x, 0)), change: reset("k") });
     const mass = slider({ label: "nucleus mass", min: 0.05, max: 1, step: 0.05, value: model.get("mass"), show: (x) => (x === 1 ? "all" : text(x)), change: reset("mass") });

@@ -114,6 +114,39 @@ def test_text_on_a_painted_cell_can_be_read(ground, ink):
         (lambda: figures.OneHotLab(text="x" * 81), "at most 80 letters"),
         (lambda: figures.OneHotLab(vocabulary=["a", "b", "c", "<unk>"]), "vocabulary has no '<eos>'"),
         (lambda: figures.OneHotLab(vocabulary=["<unk>", "<eos>"]), "has 2 tokens; the figure shows 4 to 40"),
+        (lambda: figures.PerplexityDie(probabilities=[0.5, 0.5]), "probabilities came without words"),
+        (lambda: figures.PerplexityDie(["a"]), "words holds 1 words; the figure shows 2 to 60"),
+        (lambda: figures.PerplexityDie(["a", "b", "a"]), "words holds 'a' more than once"),
+        (lambda: figures.PerplexityDie(next_word="the film was odd"), "next_word holds 'odd', which is not in the voc"),
+        (
+            lambda: figures.PerplexityDie("ab", next_word=["a"] * 13),
+            "next_word is 13; it must be a whole number",
+        ),
+        (lambda: figures.PerplexityDie("ab", [0.5, 0.4]), "row 0 of probabilities sums to 0.9"),
+        (lambda: figures.PerplexityDie("ab", [1.5, -0.5]), "must hold shares that sum to 1"),
+        (
+            lambda: figures.PerplexityDie("ab", [[1, 0]] * 2, "a"),
+            r"shape \(2, 2\); with 1 steps and 2 words",
+        ),
+        (lambda: figures.TemperatureLab(scores=[1, 2]), "scores came without words"),
+        (lambda: figures.TemperatureLab("abc", [1, 2]), r"scores has shape \(2,\); with 3 words it must have \(3,\)"),
+        (lambda: figures.TemperatureLab("ab", [0, -np.inf]), "holds a number that is not finite; cut words off with"),
+        (lambda: figures.TemperatureLab([str(n) for n in range(31)]), "holds 31 words; the figure shows 2 to 30"),
+        (lambda: figures.GatesLab(sentence="the cat which barked"), "sentence holds 'barked', which the network never"),
+        (lambda: figures.GatesLab(sentence=""), "the number of words in sentence is 0"),
+        (lambda: figures.GatesLab({"W_ih": 1}), r"weights has the keys \['W_ih'\]; it must have \['W_hh'"),
+        (
+            lambda: figures.GatesLab(lstm_weights(W_hh=np.zeros((8, 3)))),
+            r"weights\['W_hh'\] has shape \(8, 3\); it must have shape \(8, 2\)",
+        ),
+        (lambda: figures.GatesLab(lstm_weights(b_ih=np.zeros(7))), r"weights\['b_ih'\] has 7 numbers; 1 to 6 units"),
+        (lambda: figures.GatesLab(lstm_weights(b_y=[0, np.nan])), r"weights\['b_y'\] holds a number that is not"),
+        (lambda: figures.AdditivePath(steps=101), "steps is 101; it must be a whole number from 1 to 100"),
+        (lambda: figures.AdditivePath(state=1), "state is 1; it must be a number from 0 to 0.95"),
+        (lambda: figures.BothWays("one " * 11), "the number of words in sentence is 11"),
+        (lambda: figures.StackCost(layers=7), "layers is 7; it must be a whole number from 1 to 6"),
+        (lambda: figures.StackCost(cell="qrnn"), "cell is 'qrnn'; it must be one of rnn, gru, lstm"),
+        (lambda: figures.StackCost(directions=0), "directions is 0"),
     ],
 )
 def test_a_wrong_argument_gets_one_clear_sentence(make, said):
@@ -125,6 +158,12 @@ def weights(H=2, D=4, **changed):
     rng = np.random.default_rng(0)
     shapes = {"W_ih": (H, D), "W_hh": (H, H), "b_ih": H, "b_hh": H, "W_ya": (D, H), "b_y": D}
     return {name: rng.normal(size=shape) for name, shape in shapes.items()} | changed
+
+
+def lstm_weights(H=2, **changed):
+    vocabulary = ["the", "cat"]
+    shapes = {"W_ih": (4 * H, 2), "W_hh": (4 * H, H), "b_ih": 4 * H, "b_hh": 4 * H, "W_ya": (2, H), "b_y": 2}
+    return {name: np.zeros(shape) for name, shape in shapes.items()} | {"vocabulary": vocabulary} | changed
 
 
 def test_the_trained_network_spells_its_word_and_needs_its_memory_for_it():

@@ -1,7 +1,6 @@
 """The interactive figures in Chromium: right numbers, worked by keyboard alone, clean for axe, without network."""
 
 import json
-from contextlib import contextmanager
 from itertools import product
 
 import numpy as np
@@ -11,76 +10,12 @@ import seqlab.figures as figures
 from seqlab.figures.figure import Figure
 from seqlab.recurrent import reference as rnn
 from seqlab.text import one_hot
-from tests.browser import DESKTOP, PHONE, axe, chromium, overflow, serve, visit
+from tests.browser import DESKTOP, PHONE, axe, overflow
+from tests.figures.driving import button, call, numbers, press, slider
 
 pytestmark = pytest.mark.site
 
 KINDS = [kind for kind in map(vars(figures).get, figures.__all__) if isinstance(kind, type) and kind is not Figure]
-CELL = (  # the theme puts outputs into these elements, and its dark mode a pale panel behind them
-    '<div class="bd-content"><div class="cell_output"><div class="output text_html">{}</div></div></div>'
-)
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<link rel="icon" href="data:,"><title>Figures</title><style>
-  body {{ margin: 0 16px; font-family: sans-serif; color: #222832; max-width: 720px }}
-  html[data-theme=dark] body {{ background: #121212; color: #ced6dd }}
-  html[data-theme=dark] .bd-content div.cell_output .text_html:not(:has(table.dataframe)) {{ background: #ced6dd }}
-</style>
-<script>if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.dataset.theme = "dark"</script>
-<main><h1>Figures</h1>{}</main>"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def shown(browser, tmp_path):
-    """A function that opens a page with the given figures."""
-    with serve(tmp_path) as site:
-
-        @contextmanager
-        def opened(*things, live=True, **options):
-            outputs = "".join(CELL.format(thing._repr_html_()) for thing in things)
-            (tmp_path / "page.html").write_text(PAGE.format(outputs), encoding="utf-8")
-            with visit(browser, f"{site}/page.html", **options) as page:
-                if live:
-                    page.wait_for_function(
-                        "n => document.querySelectorAll('.seqlab-figure[data-live]').length === n", arg=len(things)
-                    )
-                yield page
-
-        yield opened
-
-
-def call(page, figure, name, *values):
-    """Run a function that the figure's module exports."""
-    return page.evaluate(
-        """async ([code, name, values]) => {
-            const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-            return (await import(url))[name](...values);
-        }""",
-        [figure.code(), name, values],
-    )
-
-
-def numbers(page, selector):
-    """The full values of the numbers shown inside an element."""
-    return [float(x) for x in page.locator(f"{selector} data").evaluate_all("all => all.map((one) => one.value)")]
-
-
-def button(page, name):
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def slider(page, name):
-    return page.get_by_role("slider", name=name)
-
-
-def press(locator, *keys):
-    for key in keys:
-        locator.press(key)
 
 
 # ---- every figure
@@ -91,8 +26,8 @@ def press(locator, *keys):
 def test_every_figure_is_clean_and_fits(shown, width, dark):
     with shown(*(kind() for kind in KINDS), width=width, dark=dark, reduced_motion=True) as page:
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        for name in ("Step", "Step back"):
-            press(button(page, name), "Enter", "Enter")
+        for main in page.locator("button.main").all():
+            press(main, "Enter", "Enter")
         assert axe(page) == []
         assert overflow(page) == 0
         assert page.evaluate("new Set([...document.querySelectorAll('[id]')].map((e) => e.id)).size") == len(
