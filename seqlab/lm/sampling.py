@@ -1,6 +1,7 @@
 """Let a language model speak: draw a word, feed it back, until the end or the limit."""
 
 import contextlib
+import math
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ def draw(p, rng):
 def _reader(model, prefix, B):
     """A function that reads (B, T) more words and scores the next: (B, V), float64."""
     if isinstance(model, NGram):
-        yield _counted(model, B)
+        yield _counted(model, prefix, B)
         return
     if len(prefix) == 0:
         raise ValueError("prefix is empty; give a LanguageModel at least one id to read, such as that of '<eos>'")
@@ -95,7 +96,10 @@ def _recurrent(model):
     return read
 
 
-def _counted(model, B):
+def _counted(model, prefix, B):
+    strange = [word for word in prefix if not 0 <= word < (model.size or math.inf)]
+    if strange:
+        raise ValueError(f"prefix holds {strange[0]}; the vocabulary has ids 0 to {model.size - 1}")
     said = [[] for _ in range(B)]
 
     def read(words):

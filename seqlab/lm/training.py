@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from seqlab.lm.functional import cross_entropy
 from seqlab.lm.reference import perplexity
@@ -128,11 +128,11 @@ def train(
     """
     _check(epochs, k, over_steps, clip)
     stream = streams(ids, batch_size).to(next(model.parameters()).device)
+    if valid is not None:
+        streams(valid, batch_size)  # a text that is too short is told now and not after an epoch
     descent = optimizer(model.parameters(), lr=lr)
-    settings = {"batch_size": batch_size, "k": k, "lr": lr, "clip": clip, "over_steps": over_steps, "seed": seed}
-    run = Run(model, descent, epochs, -(-(stream.shape[1] - 1) // k), checkpoint, settings | {"text": digest(stream)})
-    valid = valid if valid is None else streams(valid, batch_size).flatten()
-    with run.started(seed, progress):
+    run = Run(model, descent, stream, epochs, checkpoint, k=k, lr=lr, clip=clip, over_steps=over_steps, seed=seed)
+    with run.started(progress):
         while run.epoch < epochs:
             model.train()
             for x, y in windows(stream, k, start=run.window):
@@ -141,7 +141,7 @@ def train(
                 logits, state = model(x, run.state)
                 nll = cross_entropy(logits, y, reduction="sum")
                 descent.zero_grad()
-                (nll / (y.numel() if over_steps == "mean" else len(y))).backward()
+                (nll / (batch_size if over_steps == "sum" else y.numel())).backward()
                 if clip is not None:
                     clip_by_norm(model.parameters(), clip)
                 descent.step()
@@ -204,9 +204,11 @@ class Run:
 
     PLACE = ("epoch", "window", "state", "nll", "tokens", "seconds", "history")
 
-    def __init__(self, model, optimizer, epochs, windows, checkpoint, settings):
-        self.model, self.optimizer, self.settings = model, optimizer, settings
-        self.epochs, self.windows = epochs, windows
+    def __init__(self, model, optimizer, stream, epochs, checkpoint, **settings):
+        B, N = stream.shape
+        self.model, self.optimizer, self.epochs = model, optimizer, epochs
+        self.windows = math.ceil((N - 1) / settings["k"])
+        self.settings = {"batch_size": B, **settings, "text": digest(stream)}
         self.path = None if checkpoint is None else Path(checkpoint)
         self.epoch = self.window = self.tokens = 0
         self.nll = self.seconds = 0.0
@@ -214,12 +216,12 @@ class Run:
         self._stopping = False
 
     @contextlib.contextmanager
-    def started(self, seed, progress):
+    def started(self, progress):
         """Random numbers of our own, the checkpoint read, Ctrl-C held back until a window is done."""
         device = next(self.model.parameters()).device
         with contextlib.ExitStack() as stack:
             stack.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
-            torch.manual_seed(seed)
+            torch.manual_seed(self.settings["seed"])
             if self.path is not None:
                 self._restore(device)
                 stack.enter_context(self._holding_interrupts())

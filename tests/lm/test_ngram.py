@@ -50,6 +50,35 @@ def test_kneser_ney_by_hand():
     np.testing.assert_allclose(model.distribution([END]), unigram, rtol=1e-12)
 
 
+def kneser_ney(word, context, rows, n, size, d):
+    """The definition, word for word: all rows of the marked corpus, looked through again for every number."""
+
+    def count(row):
+        raw = sum(tuple(r[i : i + len(row)]) == row for r in rows for i in range(len(r) - len(row) + 1))
+        if len(row) == n or row[0] == "start":
+            return raw
+        return len({r[i - 1] for r in rows for i in range(1, len(r)) if tuple(r[i : i + len(row)]) == row})
+
+    counts = [count((*context, w)) for w in range(size)]
+    lower = kneser_ney(word, context[1:], rows, n, size, d) if context else 1 / size
+    if sum(counts) == 0:
+        return lower
+    seen = sum(c > 0 for c in counts)
+    return max(counts[word] - d, 0) / sum(counts) + d * seen / sum(counts) * lower
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_kneser_ney_is_its_definition(n):
+    rng = np.random.default_rng(n)
+    sequences = [rng.integers(3, size=length).tolist() for length in (9, 1, 4, 6)]
+    rows = [["start", *ids] if n > 1 else ids for ids in sequences]
+    model = NGram(n, discount=0.6).fit(sequences, 4)
+    for context in ([], [0], [1, 2], [2, 2, 1], [0, 1, 0, 2], [3], [3, 0]):
+        marked = ("start", *context)[max(0, len(context) + 2 - n) :] if n > 1 else ()
+        want = [kneser_ney(word, marked, rows, n, 4, 0.6) for word in range(4)]
+        np.testing.assert_allclose(model.distribution(context), want, rtol=1e-12)
+
+
 def test_a_word_known_from_one_context_only_is_not_expected_elsewhere():
     """The reason for Kneser-Ney: "francisco" is frequent, but only after "san"."""
     san, francisco, glasses, others = 0, 1, 2, [3, 4, 5]

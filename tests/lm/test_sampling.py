@@ -166,3 +166,11 @@ def test_a_word_without_probability_is_never_drawn():
 def test_a_wrong_argument_is_told_in_one_sentence(recurrent, options, words):
     with pytest.raises(ValueError, match=words):
         sample(recurrent, **{"prefix": [1], "rng": 0} | options)
+
+
+@pytest.mark.parametrize("strange", [-1, V])
+def test_a_prefix_outside_the_vocabulary_is_told_by_the_ngram_too(counted, strange):
+    with pytest.raises(ValueError, match=f"prefix holds {strange}; the vocabulary has ids 0 to 5"):
+        sample(counted, [1, strange], rng=0)
+    with pytest.raises(ValueError, match="call fit"):
+        sample(NGram(2), [1], rng=0)
