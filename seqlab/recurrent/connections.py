@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
-from seqlab.recurrent.layers import check_lengths, drop_steps
+from seqlab.recurrent.layers import check_lengths, describe, drop_steps
 
 
 class Residual(nn.Module):
@@ -152,8 +152,9 @@ class Stack(nn.Module):
         """
         states = [None] * len(self.layers) if states is None else states
         if not isinstance(states, list | tuple) or len(states) != len(self.layers):
-            had = len(states) if isinstance(states, list | tuple) else f"a {type(states).__name__}"
-            raise ValueError(f"states is {had}; it must be a list of {len(self.layers)}, one for each layer")
+            raise ValueError(
+                f"states is {describe(states)}; it must be a list of {len(self.layers)}, one for each layer"
+            )
         last = []
         for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if i > 0 and self.training and self.dropout > 0:

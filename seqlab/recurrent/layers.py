@@ -142,10 +142,10 @@ class RecurrentLayers(nn.Module):
         if count == 1:
             hx = (hx,)
         elif not isinstance(hx, tuple | list) or len(hx) != count:
-            raise ValueError(f"hx is {_describe(hx)}; it must be a pair ({', '.join(self.state_names)}) of tensors")
+            raise ValueError(f"hx is {describe(hx)}; it must be a pair ({', '.join(self.state_names)}) of tensors")
         for name, state in zip(self.state_names, hx, strict=True):
             if not isinstance(state, torch.Tensor):
-                raise ValueError(f"{name} is {_describe(state)}; it must be a torch tensor")
+                raise ValueError(f"{name} is {describe(state)}; it must be a torch tensor")
         return list(hx)
 
     def _check_states(self, states, *batch):
@@ -253,7 +253,8 @@ def _at_the_end(steps, lengths):
     return steps[torch.arange(len(steps), device=steps.device), lengths - 1]
 
 
-def _describe(thing):
+def describe(thing):
+    """Say in a few words what was given, for an error's sentence."""
     if isinstance(thing, tuple | list):
         return f"a {type(thing).__name__} of {len(thing)}"
     return f"a {type(thing).__name__}"

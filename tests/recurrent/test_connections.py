@@ -187,7 +187,7 @@ def test_connections_nest_and_know_their_widths():
         (lambda: Stack([RNN(3, 4)], dropout=2), "dropout is 2; it must be a probability, 0 to 1"),
         (
             lambda: Stack([RNN(3, 4)])(torch.zeros(2, 2, 3), [None, None]),
-            "states is 2; it must be a list of 1, one for",
+            "states is a list of 2; it must be a list of 1",
         ),
         (
             lambda: Stack([RNN(3, 4)])(torch.zeros(2, 2, 3), torch.zeros(1, 2, 4)),
