@@ -11,6 +11,8 @@ A program owns one row. There are two ways, and where both are possible the tune
   (Milakov and Gimelshein, 2018). A second pass over the blocks, which the caches still hold, writes the gradient. A
   block that needs few registers leaves room for other programs, which load while this one computes.
 
+Where V is a multiple of 16, a thread reads and writes 16 bytes at a time; elsewhere one number at a time.
+
 The last block sticks out over the row; what lies outside is loaded as -Inf, so that it adds exp(-Inf) = 0.
 
 `rescale` multiplies a finished gradient with one number, and ends without touching it where that number is 1.
@@ -24,25 +26,26 @@ from seqlab.kernels import interpreting, tuned
 from seqlab.lm.cost import cost as cost  # it needs no Triton, so it has a file of its own
 
 WARPS = (1, 2, 4, 8, 16, 32)
-LARGEST = 32768  # scores that fit the registers of one program
+LARGEST = 15  # 2**15 scores fit the registers of one program
 PARTS = {4096: 8, 8192: 16, 16384: 32}  # block for a part of a row -> its warps
-RESCALE_BLOCK = 4096
+RESCALE_BLOCK = 1024
+RESCALE_PROGRAMS = 2048  # enough to fill a GPU, few enough to start and end at once when there is nothing to do
 CONFIGS = [
     *(triton.Config({"BLOCK": block, "WHOLE": False}, num_warps=warps) for block, warps in PARTS.items()),
-    *(triton.Config({"BLOCK": 2**k, "WHOLE": True}, num_warps=w) for k in range(5, 16) for w in WARPS),
+    *(triton.Config({"BLOCK": 2**k, "WHOLE": True}, num_warps=w) for k in range(5, LARGEST + 1) for w in WARPS),
 ]
 _seen = set()  # constants for which the kernel was tuned
 
 
 def _worth_trying(configs, named_args, COLS, ACC, **others):
-    """Give a thread 8 to 64 scores of a whole row (32 in float64); try parts where the row is long."""
-    most = {tl.float32: 64, tl.float64: 32}[ACC]
+    """Give a thread 8 to 64 registers of scores of a whole row; try parts where the row is long."""
+    wide = {tl.float32: 1, tl.float64: 2}[ACC]  # registers a number
 
     def worth(block, threads, whole):
         if not whole:
-            return block < COLS >= 16384
+            return block < COLS >= 16384 and block * wide <= 16384
         few = COLS // threads < 8 and threads > 32
-        return block == max(COLS, 32) and COLS // threads <= most and not few
+        return block == max(COLS, 32) and COLS // threads * wide <= 64 and not few
 
     return [c for c in configs if worth(c.kwargs["BLOCK"], 32 * c.num_warps, c.kwargs["WHOLE"])]
 
@@ -114,12 +117,14 @@ def _cross_entropy(
 
 
 @triton.jit
-def _rescale(x_ptr, scale_ptr, N, BLOCK: tl.constexpr, ACC: tl.constexpr):
+def _rescale(x_ptr, scale_ptr, N, rounds, BLOCK: tl.constexpr, ACC: tl.constexpr):
     scale = tl.load(scale_ptr).to(ACC)
     if scale != 1:
         i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-        x = tl.load(x_ptr + i, mask=i < N, other=0.0).to(ACC) * scale
-        tl.store(x_ptr + i, x.to(x_ptr.dtype.element_ty), mask=i < N)
+        for _ in range(rounds):
+            x = tl.load(x_ptr + i, mask=i < N, other=0.0).to(ACC) * scale
+            tl.store(x_ptr + i, x.to(x_ptr.dtype.element_ty), mask=i < N)
+            i += tl.num_programs(0) * BLOCK
 
 
 def plan(V, dtype, gradient=True, same=True):
@@ -165,5 +170,7 @@ def rescale(x, scale):
     if x.numel() == 0:
         return
     acc = tl.float64 if x.dtype == torch.float64 else tl.float32
+    programs = min(triton.cdiv(x.numel(), RESCALE_BLOCK), RESCALE_PROGRAMS)
+    rounds = triton.cdiv(x.numel(), programs * RESCALE_BLOCK)
     with torch.cuda.device_of(x):
-        _rescale[(triton.cdiv(x.numel(), RESCALE_BLOCK),)](x, scale, x.numel(), BLOCK=RESCALE_BLOCK, ACC=acc)
+        _rescale[(programs,)](x, scale, x.numel(), rounds, BLOCK=RESCALE_BLOCK, ACC=acc)
