@@ -67,7 +67,7 @@ class BothWays(Figure):
 
 
 class StackCost(Figure):
-    """What layers, width and directions cost: the grid of steps, which of them wait for which, and the bill.
+    """What a stack costs, :eq:`stacked`: the grid of steps, which of them wait for which, and the bill.
 
     Parameters
     ----------

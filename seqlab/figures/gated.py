@@ -32,7 +32,7 @@ SHAPES = {
 
 
 class GatesLab(Figure):
-    """The gates of a trained LSTM over a sentence, each of which the reader opens and shuts.
+    """The gates of a trained LSTM, :eq:`lstm-cell`, over a sentence: the reader opens and shuts each of them.
 
     The network reads a sentence up to its verb, one one-hot word a step, and says whether *was* or *were* comes next:
     p = softmax(W_ya h + b_y). A gate that is forced keeps its value 1 or 0; all that follows is computed anew.

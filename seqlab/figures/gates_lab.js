@@ -104,7 +104,7 @@ export default {
 
     build();
     el.append(...(sentences.length > 1 ? [sentence] : []), scroll("The gates at each word", frame),
-      html("p", { class: "quiet" }, `c = f × c old + i × g, h = o × tanh c. Each strip is a unit, ${H} in a place. Blue: towards 1; orange: towards −1; empty: 0. An orange frame: forced by you. The last line: the probability of “${answers[1]}” if the verb came next.`),
+      html("p", { class: "quiet" }, `c = f × c old + i × g, h = o × tanh c. Each strip is a unit, ${H} in a place. Blue: towards 1; orange: towards −1; empty: 0. A thick frame: forced by you. Last line: the probability of “${answers[1]}” if the verb came next.`),
       html("div", { class: "together" }, which, H > 1 ? unit : null, words().length > 1 ? every : null), html("div", { class: "together" }, shut, open, free, none), says, scroll("The numbers of the step", inside));
     model.on("change:forced change:place change:unit change:every", draw);
     draw();

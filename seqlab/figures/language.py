@@ -16,7 +16,7 @@ TALKED_OF = {"film", "story", "music"}  # the reviews about these alone need 13 
 
 
 class PerplexityDie(Figure):
-    """Perplexity as a die: what each word of a sentence costs, and a fair die that is as hard to guess.
+    """Perplexity as a die, :eq:`perplexity`: what each word costs, and a fair die that is as hard to guess.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class PerplexityDie(Figure):
 
 
 class TemperatureLab(Figure):
-    """A distribution under temperature, top-k and nucleus, from which the reader draws.
+    """A distribution under :eq:`temperature`, top-k and :eq:`nucleus`, from which the reader draws.
 
     Parameters
     ----------

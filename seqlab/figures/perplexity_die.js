@@ -75,7 +75,7 @@ export default {
       die.ariaLabel = `A wheel with ${text(sides, 1)} equal sides, one of them orange.`;
       says.replaceChildren(`“${words[id]}” came; the model gave it `, html("span", {}, percent(row[id])), ": a cost of −ln\u00a0p\u00a0=\u00a0", number(losses[t]), " nats. The mean cost so far is ",
         number(mean), ` nats, so the perplexity is exp(${text(mean)})\u00a0=\u00a0`, number(sides), sides < 1 + 1e-9 ? ": nothing surprised the model, and a die with one side is no riddle."
-        : whole ? ": as hard as guessing a fair die with so many sides, once a word." : ": the model ruled out what came, and nothing makes up for that.");
+        : whole ? ": as hard as guessing a fair die with so many sides at every word." : ": the model ruled out what came, and nothing makes up for that.");
       costs.replaceChildren(table("Word by word", ["word", "p", "−ln p", "sides"], losses.map((loss, s) =>
         [words[targets[s]], text(rows[s][targets[s]], 3), number(loss), number(pay(rows, targets, s + 1).sides)])));
     };

@@ -33,7 +33,7 @@ export default {
     const shape = (more = {}) => ({ ...Object.fromEntries(names.map((name) => [name, model.get(name)])), ...more });
     const set = (name, value) => { model.set(name, value); model.save_changes(); };
     const change = (name) => (value) => { model.set("tick", 0); set(name, value); }, whole = (x) => text(x, 0);
-    const many = (x) => (x < 1e7 ? Math.round(x).toLocaleString("en") : `${text(x / 1e6, x < 1e8 ? 1 : 0)}\u00a0M`);
+    const many = (x) => (x < 1e6 ? Math.round(x).toLocaleString("en") : `${text(x / 1e6, x < 1e7 ? 2 : x < 1e8 ? 1 : 0)}\u00a0M`);
     const layers = slider({ label: "layers L", min: 1, max: 6, step: 1, value: model.get("layers"), show: whole, change: change("layers") });
     const steps = slider({ label: "steps T", min: 2, max: 40, step: 1, value: model.get("steps"), show: whole, change: change("steps") });
     const widths = [...new Set([16, 32, 64, 128, 256, 512, 1024, model.get("width")])].sort((a, b) => a - b);
@@ -54,7 +54,7 @@ export default {
         drawn.push(svg("text", { x: L - 6, y: top(l, d) + size / 2 + 4, "text-anchor": "end", "font-size": 11 }, `${d ? "" : l + 1} ${s.directions === 1 || !d ? "→" : "←"}`));
         steps_.forEach((tick, t) => {
           const runs = tick === now, done = tick < now;
-          drawn.push(svg("rect", { x: left(t) + pad, y: top(l, d) + pad, width: size - 2 * pad, height: size - 2 * pad, rx: 2, "stroke-opacity": 0.5, stroke: "currentColor", "stroke-width": runs ? 1.5 : 0.7,
+          drawn.push(svg("rect", { x: left(t) + pad, y: top(l, d) + pad, width: size - 2 * pad, height: size - 2 * pad, rx: size / 10, "stroke-opacity": 0.5, stroke: "currentColor", "stroke-width": runs ? 1.5 : 0.7,
             fill: runs ? "var(--orange)" : done ? "var(--blue)" : "var(--soft)", "fill-opacity": runs ? 1 : done ? 0.45 : 1, "data-tick": tick }));
           if (size >= 15) drawn.push(svg("text", { x: left(t) + size / 2, y: top(l, d) + size / 2 + 3.5, "text-anchor": "middle", "font-size": 10, style: runs ? "fill:#000" : null }, tick));
         });

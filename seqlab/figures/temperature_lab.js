@@ -58,8 +58,8 @@ export default {
       html("thead", {}, html("tr", {}, head)), html("tbody", {}, lines.map(({ row }) => row)));
 
     const draw = () => {
-      const T = heatOf(model.get("heat")), n = model.get("drawn");
-      const { before, after } = shape({ scores, T, k: model.get("k"), mass: model.get("mass") }), { counts, id } = tally(after, n, model.get("seed"));
+      const T = heatOf(model.get("heat")), n = model.get("drawn"), kept = model.get("mass"), start = model.get("seed");
+      const { before, after } = shape({ scores, T, k: model.get("k"), mass: kept }), { counts, id } = tally(after, n, start);
       const longest = Math.max(...before, ...after), left = after.filter((p) => p > 0).length;
       heat.value = model.get("heat");
       lines.forEach(({ row, was, is, times, bars }, i) => {
@@ -75,9 +75,9 @@ export default {
       const what = T === 0 ? `At temperature 0 the choice is greedy: always “${most}”.`
         : left === 1 ? `Only “${most}” is left: every draw gives it.`
         : T < 0.995 ? "Below 1 the likely words take from the rare ones." : T > 1.005 ? "Above 1 the rare words get a part of what the likely ones had." : "At temperature 1 the ratios stay as they are.";
-      says.replaceChildren(what, left < V && left > 1 ? ` ${left} of ${V} words can be drawn.` : "", " Entropy ", number(h0), " nats before, ", number(h1),
+      says.replaceChildren(what, kept < 1 ? ` The likeliest words that together reach ${text(kept)}: ${left}.` : left < V && left > 1 ? ` ${left} of ${V} words can be drawn.` : "", " Entropy ", number(h0), " nats before, ", number(h1),
         " after: as open as a fair choice among ", number(Math.exp(h1), (x) => text(x, 1)), Math.exp(h1) < 1.05 ? " word." : " words.");
-      drawn.replaceChildren(n ? `${n} drawn; the last is “${words[id]}”.` : "Nothing drawn yet.");
+      drawn.replaceChildren(n ? `${n} drawn with seed ${start}; the last is “${words[id]}”.` : `Nothing drawn yet with seed ${start}.`);
     };
 
     el.append(heat, k, mass, says, scroll("The distribution, before and after", shares), html("div", { class: "together" }, one, many, none, seed, drawn));

@@ -98,7 +98,7 @@ def test_the_committed_network_writes_at_the_subject_and_keeps():
 
 
 def test_the_command_trains_such_a_network_anew():
-    weights = gated.train(sentences=150, epochs=120, seed=1)
+    weights = gated.train(sentences=120, epochs=60, seed=1)
     sentences, plural = data.agreement(100, seed=77)
     assert (answered(weights, sentences) == plural).mean() > 0.95
     figures.GatesLab(weights)  # and the figure takes it
