@@ -95,7 +95,7 @@ class AdditivePath(Figure):
     ----------
     steps : how many steps back, 1 to 100.
     w : recurrent weight of the RNN, 0.5 to 2.
-    state : size of the RNN's state |h|, 0 to 0.95; the slope of tanh there is 1 - h^2.
+    state : size of the RNN's state h, 0 to 0.95; the slope of tanh there is 1 - h^2.
     bias : what the forget gate's pre-activation is on average, -2 to 6: its bias, as long as the rest is near 0.
 
     Raises
