@@ -1,4 +1,4 @@
-"""What the kernels of all cells share: squashing functions, the barrier of a grid, data types, padding and checks."""
+"""What the kernels of all cells share: data types, padding and checks."""
 
 import torch
 import triton
@@ -7,7 +7,6 @@ import triton.language as tl
 from seqlab.kernels import interpreting, pick_backend, tuned
 from seqlab.shapes import check_shape
 
-ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
 TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 
 
@@ -20,31 +19,6 @@ def _worth_trying(configs, named_args, COLS, **others):
 resident_tuned = tuned(
     [triton.Config({}, num_warps=warps) for warps in (1, 2, 4, 8, 16)], key=["COLS", "PRECISION"], prune=_worth_trying
 )
-
-
-@triton.jit
-def tanh(x):
-    """(1 - e) / (1 + e) with e = exp(-2 abs(x)) loses digits near 0 in float32; there the Taylor series takes over."""
-    s = tl.abs(x)
-    e = tl.exp(-2 * s)
-    t = (1 - e) / (1 + e)
-    if x.dtype != tl.float64:
-        q = s * s
-        series = s * (1 + q * (-1 / 3 + q * (2 / 15 + q * (-17 / 315 + q * (62 / 2835)))))
-        t = tl.where(s < 0.25, series, t)
-    return tl.where(x < 0, -t, t)
-
-
-@triton.jit
-def sigmoid(x):
-    """Far below 0, exp(-x) is Inf and the quotient 0, as it should be."""
-    return 1 / (1 + tl.exp(-x))
-
-
-@triton.jit
-def product(x, M, acc, ACC: tl.constexpr, PRECISION: tl.constexpr):
-    """acc + x M on the tensor cores, in the data type of M and summed in that of ACC."""
-    return tl.dot(x.to(M.dtype), M, acc=acc, input_precision=PRECISION, out_dtype=ACC)
 
 
 def number_types(dtype):
@@ -64,10 +38,10 @@ def number_types(dtype):
     }
 
 
-def padded(weights, rows, columns):
-    """Copy (G, H, H) weights into (G, rows, columns) with zeros around, so that a kernel loads them without a mask."""
-    out = weights.new_zeros(weights.shape[0], rows, columns)
-    out[:, : weights.shape[1], : weights.shape[2]] = weights
+def padded(weights, slots, rows, columns):
+    """Copy (G, H, H) weights into (slots, rows, columns), zeros around them, so that kernels load without a mask."""
+    out = weights.new_zeros(slots, rows, columns)
+    out[tuple(map(slice, weights.shape))] = weights
     return out
 
 
@@ -108,7 +82,11 @@ def empty(z, H):
     return torch.empty_like(z[..., :H], memory_format=torch.contiguous_format)
 
 
-def weight_gradient(da, first, states):
-    """(G, H) for da (B, T, G): one product over all steps, each with the state before it."""
-    before = torch.cat([first[:, None], states[:, :-1]], dim=1)
-    return da.flatten(0, 1).T @ before.flatten(0, 1)
+def before(first, states):
+    """(B, T, H) the state before each step: `first`, then all of `states` but the last."""
+    return torch.cat([first[:, None], states[:, :-1]], dim=1)
+
+
+def weight_gradient(da, states):
+    """(G, H) for da (B, T, G) and the states (B, T, H) that the weights multiplied: one product over all steps."""
+    return da.flatten(0, 1).T @ states.flatten(0, 1)

@@ -1,7 +1,7 @@
 """The recurrence of an LSTM, :eq:`lstm-cell`, over whole sequences in one launch, forward and backward.
 
 Forward, a step multiplies the state by the weights of the four gates; backward, the gradients before the four gates by
-their transposes. In between lies arithmetic unit by unit, `_cell` and `_slopes`.
+their transposes. In between lies arithmetic unit by unit, in `cells.py`.
 
 Which numbers the forward pass keeps for the backward pass is a choice. To compute the gates again takes
 8 B T H^2 operations in one large product, and z as its input, as large as the gates are; to keep them takes 4 B T H
@@ -13,46 +13,10 @@ import torch
 import triton
 import triton.language as tl
 
-from seqlab.recurrent.kernels import common
-from seqlab.recurrent.kernels.common import product, resident_tuned, sigmoid, tanh
-from seqlab.recurrent.kernels.sizes import width
-
-
-@triton.jit
-def _load(ptr, H, inside, ACC: tl.constexpr):
-    """The four gates of one step, which lie H apart."""
-    i = tl.load(ptr, mask=inside, other=0.0).to(ACC)
-    f = tl.load(ptr + H, mask=inside, other=0.0).to(ACC)
-    g = tl.load(ptr + 2 * H, mask=inside, other=0.0).to(ACC)
-    o = tl.load(ptr + 3 * H, mask=inside, other=0.0).to(ACC)
-    return i, f, g, o
-
-
-@triton.jit
-def _store(ptr, H, inside, i, f, g, o):
-    tl.store(ptr, i.to(ptr.dtype.element_ty), mask=inside)
-    tl.store(ptr + H, f.to(ptr.dtype.element_ty), mask=inside)
-    tl.store(ptr + 2 * H, g.to(ptr.dtype.element_ty), mask=inside)
-    tl.store(ptr + 3 * H, o.to(ptr.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _cell(a_i, a_f, a_g, a_o, c):
-    """From the sums before the gates and the old cell to the new state and cell."""
-    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
-    return sigmoid(a_o) * tanh(c), c
-
-
-@triton.jit
-def _slopes(a_i, a_f, a_g, a_o, c, c_before, dh, dc):
-    """From dh and what later steps want of c to the gradients before the gates and of c_before."""
-    i = sigmoid(a_i)
-    f = sigmoid(a_f)
-    g = tanh(a_g)
-    o = sigmoid(a_o)
-    y = tanh(c)
-    dc += dh * o * (1 - y * y)
-    return dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g * g), dh * y * o * (1 - o), dc * f
+from seqlab.recurrent.kernels import common, grid
+from seqlab.recurrent.kernels.cells import load, load4, lstm_cell, lstm_slopes, product, store, store4
+from seqlab.recurrent.kernels.common import resident_tuned
+from seqlab.recurrent.kernels.sizes import ROWS, chip_of, plan, width
 
 
 @resident_tuned
@@ -83,22 +47,22 @@ def _forward(
     M_f = tl.load(M + COLS * COLS).to(DOT)
     M_g = tl.load(M + 2 * COLS * COLS).to(DOT)
     M_o = tl.load(M + 3 * COLS * COLS).to(DOT)
-    h = tl.load(h0_ptr + row * H + col, mask=inside, other=0.0).to(ACC)
-    c = tl.load(c0_ptr + row * H + col, mask=inside, other=0.0).to(ACC)
+    h = load(h0_ptr + row * H + col, inside, ACC)
+    c = load(c0_ptr + row * H + col, inside, ACC)
     start = row * T * H
-    z_i, z_f, z_g, z_o = _load(z_ptr + 4 * start + col, H, inside, ACC)
+    z_i, z_f, z_g, z_o = load4(z_ptr + 4 * start + col, H, inside, ACC)
     for t in range(T):
         here = start + t * H  # the z of the next step travels while this step computes
-        next_i, next_f, next_g, next_o = _load(z_ptr + 4 * (here + H) + col, H, inside & (t + 1 < T), ACC)
-        a_i = product(h, M_i, z_i, ACC, PRECISION)
-        a_f = product(h, M_f, z_f, ACC, PRECISION)
-        a_g = product(h, M_g, z_g, ACC, PRECISION)
-        a_o = product(h, M_o, z_o, ACC, PRECISION)
-        h, c = _cell(a_i, a_f, a_g, a_o, c)
-        tl.store(h_ptr + here + col, h.to(h_ptr.dtype.element_ty), mask=inside)
-        tl.store(c_ptr + here + col, c.to(c_ptr.dtype.element_ty), mask=inside)
+        next_i, next_f, next_g, next_o = load4(z_ptr + 4 * (here + H) + col, H, inside & (t + 1 < T), ACC)
+        a_i = product(h, M_i, z_i, PRECISION)
+        a_f = product(h, M_f, z_f, PRECISION)
+        a_g = product(h, M_g, z_g, PRECISION)
+        a_o = product(h, M_o, z_o, PRECISION)
+        h, c = lstm_cell(a_i, a_f, a_g, a_o, c)
+        store(h_ptr + here + col, h, inside)
+        store(c_ptr + here + col, c, inside)
         if KEEP:
-            _store(a_ptr + 4 * here + col, H, inside, a_i, a_f, a_g, a_o)
+            store4(a_ptr + 4 * here + col, H, a_i, a_f, a_g, a_o, inside)
         z_i, z_f, z_g, z_o = next_i, next_f, next_g, next_o
 
 
@@ -133,53 +97,57 @@ def _backward(
     M_g = tl.load(M + 2 * COLS * COLS).to(DOT)
     M_o = tl.load(M + 3 * COLS * COLS).to(DOT)
     last = (row * T + T - 1) * H
-    c = tl.load(c_ptr + last + col, mask=inside, other=0.0).to(ACC)
+    c = load(c_ptr + last + col, inside, ACC)
     from_h = tl.zeros((ROWS, COLS), ACC)  # what the later steps want of h and of c
     from_c = tl.zeros((ROWS, COLS), ACC)
     for s in range(T):
         here = last - s * H
-        a_i, a_f, a_g, a_o = _load(a_ptr + 4 * here + col, H, inside, ACC)
+        a_i, a_f, a_g, a_o = load4(a_ptr + 4 * here + col, H, inside, ACC)
         before = tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H)
-        c_before = tl.load(before + col, mask=inside, other=0.0).to(ACC)
-        dh = from_h + tl.load(dh_ptr + here + col, mask=inside, other=0.0).to(ACC)
+        c_before = load(before + col, inside, ACC)
+        dh = from_h + load(dh_ptr + here + col, inside, ACC)
         if HAS_DC:
-            from_c += tl.load(dc_ptr + here + col, mask=inside, other=0.0).to(ACC)
-        d_i, d_f, d_g, d_o, from_c = _slopes(a_i, a_f, a_g, a_o, c, c_before, dh, from_c)
-        _store(da_ptr + 4 * here + col, H, inside, d_i, d_f, d_g, d_o)
-        from_h = product(d_i, M_i, tl.zeros((ROWS, COLS), ACC), ACC, PRECISION)
-        from_h = product(d_f, M_f, from_h, ACC, PRECISION)
-        from_h = product(d_g, M_g, from_h, ACC, PRECISION)
-        from_h = product(d_o, M_o, from_h, ACC, PRECISION)
+            from_c += load(dc_ptr + here + col, inside, ACC)
+        d_i, d_f, d_g, d_o, from_c = lstm_slopes(a_i, a_f, a_g, a_o, c, c_before, dh, from_c)
+        store4(da_ptr + 4 * here + col, H, d_i, d_f, d_g, d_o, inside)
+        from_h = product(d_i, M_i, tl.zeros((ROWS, COLS), ACC), PRECISION)
+        from_h = product(d_f, M_f, from_h, PRECISION)
+        from_h = product(d_g, M_g, from_h, PRECISION)
+        from_h = product(d_o, M_o, from_h, PRECISION)
         c = c_before
     first = row * H + col
-    tl.store(dh0_ptr + first, from_h.to(dh0_ptr.dtype.element_ty), mask=inside)
-    tl.store(dc0_ptr + first, from_c.to(dc0_ptr.dtype.element_ty), mask=inside)
+    store(dh0_ptr + first, from_h, inside)
+    store(dc0_ptr + first, from_c, inside)
 
 
-def _resident_forward(z, h0, c0, W_hh, h, c, a, keep):
+def _resident_forward(z, h0, W_hh, h, c0, c, a):
     B, T, H = h.shape
-    M = common.padded(W_hh.unflatten(0, (4, H)).transpose(1, 2), width(H), width(H))
-    constants = {"KEEP": keep, "ROWS": common.ROWS, "COLS": width(H), **common.number_types(z.dtype)}
-    _forward[(triton.cdiv(B, common.ROWS),)](z, h0, c0, M, h, c, a, B, T, H, **constants)
+    M = common.padded(W_hh.unflatten(0, (4, H)).transpose(1, 2), 4, width(H), width(H))
+    constants = {"KEEP": a is not None, "ROWS": ROWS, "COLS": width(H), **common.number_types(z.dtype)}
+    _forward[(triton.cdiv(B, ROWS),)](z, h0, c0, M, h, c, a, B, T, H, **constants)
 
 
-def _resident_backward(dh, dc, W_hh, a, c, c0, da, dh0, dc0):
-    B, T, H = c.shape
-    M = common.padded(W_hh.unflatten(0, (4, H)), width(H), width(H))
-    constants = {"HAS_DC": dc is not None, "ROWS": common.ROWS, "COLS": width(H), **common.number_types(c.dtype)}
-    dc = dh if dc is None else dc
-    _backward[(triton.cdiv(B, common.ROWS),)](dh, dc, M, a, c, c0, da, dh0, dc0, B, T, H, **constants)
+def _resident_backward(dh, W_hh, da, dh0, dc, c0, c, a, dc0):
+    B, T, H = dh.shape
+    M = common.padded(W_hh.unflatten(0, (4, H)), 4, width(H), width(H))
+    constants = {"HAS_DC": dc is not None, "ROWS": ROWS, "COLS": width(H), **common.number_types(dh.dtype)}
+    _backward[(triton.cdiv(B, ROWS),)](dh, dc, M, a, c, c0, da, dh0, dc0, B, T, H, **constants)
 
 
 class _LSTM(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z, h0, c0, W_hh, keep):
         z, h0, c0 = z.contiguous(), h0.contiguous(), c0.contiguous()
-        h, c = common.empty(z, h0.shape[1]), common.empty(z, h0.shape[1])
-        a = torch.empty_like(z) if keep else h
-        if len(z):
+        B, _, H = *z.shape[:2], h0.shape[1]
+        h, c = common.empty(z, H), common.empty(z, H)
+        a = torch.empty_like(z) if keep else None
+        ctx.share = plan("lstm", H, z.dtype, B, chip_of(z.device))
+        if B:
             with torch.cuda.device_of(z):
-                _resident_forward(z, h0, c0, W_hh, h, c, a, keep)
+                if ctx.share is None:
+                    _resident_forward(z, h0, W_hh, h, c0, c, a)
+                else:
+                    grid.forward("lstm", ctx.share, z, h0, W_hh, h, c0=c0, c=c, a=a)
         ctx.save_for_backward(h0, c0, W_hh, h, c, a)
         ctx.set_materialize_grads(False)
         return h, c
@@ -193,8 +161,11 @@ class _LSTM(torch.autograd.Function):
         da, dh0, dc0 = torch.empty_like(a), torch.empty_like(h0), torch.empty_like(c0)
         if len(a):
             with torch.cuda.device_of(a):
-                _resident_backward(dh, dc, W_hh, a, c, c0, da, dh0, dc0)
-        dW_hh = common.weight_gradient(da, h0, h) if ctx.needs_input_grad[3] else None
+                if ctx.share is None:
+                    _resident_backward(dh, W_hh, da, dh0, dc, c0, c, a, dc0)
+                else:
+                    grid.backward("lstm", ctx.share, dh, W_hh, h, da, dh0, dc=dc, c0=c0, c=c, a=a, dc0=dc0)
+        dW_hh = common.weight_gradient(da, common.before(h0, h)) if ctx.needs_input_grad[3] else None
         return da, dh0, dc0, dW_hh, None
 
 

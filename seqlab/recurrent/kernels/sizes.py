@@ -1,16 +1,116 @@
-"""Which kernel a size gets, and with which constants: what the launch and the compile tests both read."""
+"""Which kernel a size gets, and how a grid shares it out: what launches and compile tests both read."""
+
+from dataclasses import dataclass
+from math import inf
 
 import torch
-import triton
 
+from seqlab.kernels import interpreting
+
+ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-# The largest H whose weights one multiprocessor of Hopper holds in 227 KB (float32 twice, in two parts of tf32) and
-# whose step fits its registers: found by compiling, tests/recurrent/test_sm90.py.
+# The largest H whose weights one multiprocessor of Hopper holds in 227 KB (float32 twice, as two parts of tf32) and
+# whose step fits its registers, as tests/recurrent/test_sm90.py compiles them.
 RESIDENT = {
     "rnn": {torch.float64: 64, torch.float32: 128, torch.bfloat16: 256, torch.float16: 256},
     "gru": {torch.float64: 32, torch.float32: 64, torch.bfloat16: 128, torch.float16: 128},
     "lstm": {torch.float64: 32, torch.float32: 64, torch.bfloat16: 128, torch.float16: 128},
 }
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What a grid can count on.
+
+    Attributes
+    ----------
+    processors : multiprocessors, of which each runs one program.
+    slices : the most programs that can wait for each other.
+    shared : bytes of shared memory of a program.
+    columns : the most columns of a product whose sums fit the registers of a program.
+    """
+
+    processors: int
+    slices: int
+    shared: float
+    columns: float
+
+
+HOPPER = Chip(processors=132, slices=132, shared=227 * 1024, columns=128)
+INTERPRETER = Chip(processors=2, slices=1, shared=inf, columns=inf)  # runs programs one after the other
+
+
+def chip_of(device):
+    """Ask the driver; in the interpreter nobody can wait for another program."""
+    if interpreting():
+        return INTERPRETER
+    properties = torch.cuda.get_device_properties(device)
+    count = properties.multi_processor_count
+    return Chip(count, count, properties.shared_memory_per_block_optin, HOPPER.columns)
+
+
+@dataclass(frozen=True)
+class Share:
+    """How a grid shares out one layer.
+
+    Attributes
+    ----------
+    units : owned by a program; the last slice may have fewer.
+    slices : programs that meet at each step.
+    groups : tiles of ROWS sequences in one launch.
+    launches : for the whole batch.
+    K : H rounded up to a power of two.
+    split : parts of the sum of a product, one to each warp.
+    """
+
+    units: int
+    slices: int
+    groups: int
+    launches: int
+    K: int
+    split: int
+
+    def constants(self):
+        """What the kernels take as constants."""
+        return {"ROWS": ROWS, "UNITS": self.units, "K": self.K, "SPLIT": self.split}
+
+
+def width(H):
+    """Round H up to what a tile can be: a power of two, and no smaller than the tensor cores' tile."""
+    return max(16, 1 << (H - 1).bit_length())
+
+
+def slots(cell):
+    """Gates, rounded up to a power of two as a tile must be: the GRU's fourth slot stays empty."""
+    return 1 if cell == "rnn" else 4
+
+
+def share(cell, H, dtype, B, chip):
+    """Find the shares with the fewest launches, and among them programs of 16 units, else of more, else of 8.
+
+    Returns None where no share fits.
+    """
+    K = width(H)
+    split = min(8, K // 16)
+    best = None
+    for units in [*(1 << n for n in range(4, K.bit_length())), 8]:
+        slices = -(-H // units)
+        columns = slots(cell) * units
+        if slices > chip.slices or columns > chip.columns or _shared(K, columns, split, dtype) > chip.shared:
+            continue
+        tiles = max(1, -(-B // ROWS))
+        groups = min(tiles, chip.processors // slices)
+        found = Share(units, slices, groups, -(-tiles // groups), K, split)
+        if best is None or found.launches < best.launches:
+            best = found
+    return best
+
+
+def _shared(K, columns, split, dtype):
+    """Bytes: the weights; and what is read at a step, two gates of it at a time, or the parts of the sum."""
+    weights = K * columns * dtype.itemsize * (2 if dtype == torch.float32 else 1)
+    read = ROWS * K * dtype.itemsize * (1 if columns < 32 else 2)
+    return weights + max(read, split * ROWS * columns * max(4, dtype.itemsize))
 
 
 def is_resident(H, dtype, cell="rnn"):
@@ -25,13 +125,35 @@ def is_resident(H, dtype, cell="rnn"):
     return RESIDENT[cell].get(dtype, 0) >= H
 
 
-def width(H):
-    """Round H up to what a kernel's tile can be: a power of two, and no smaller than a tensor core's tile."""
-    return max(16, triton.next_power_of_2(H))
+def plan(cell, H, dtype, B, chip):
+    """Choose the kernel.
+
+    Returns
+    -------
+    share : None for the kernel whose weights stay on one multiprocessor, else the `Share` of a grid.
+
+    Raises
+    ------
+    ValueError
+        when the multiprocessors together cannot hold the weights.
+    """
+    weights = GATES[cell] * width(H) ** 2 * dtype.itemsize
+    if is_resident(H, dtype, cell) and weights < chip.shared:
+        return None
+    found = share(cell, H, dtype, B, chip)
+    if found is None:
+        raise ValueError(
+            f"the weights of {H} units in {dtype} do not fit the multiprocessors of this GPU: use backend='torch', "
+            "fewer units, or 16 bits"
+        )
+    return found
 
 
 def choose(cell, shape, H, dtype, device):
     """Choose what backend="auto" computes with: what was fastest where it was measured, else by the size alone.
+
+    Where nothing was measured, the kernels whose weights stay on one multiprocessor are taken, and those of a grid are
+    not: how long a barrier takes is not known before it is measured.
 
     Parameters
     ----------

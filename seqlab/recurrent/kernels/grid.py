@@ -1,0 +1,299 @@
+"""A whole sequence in one launch where the weights fit no multiprocessor: many share them out and meet at each step.
+
+Program (s, g) owns slice s of the units, for the sequences of group g. It holds the weights of its units, all gates of
+them, from the first step to the last; only states travel. At each step it
+
+1. reads what all programs of its group published at the step before,
+2. multiplies it by its weights and does its units' arithmetic,
+3. publishes its part, counts itself as arrived, and waits until all slices have arrived.
+
+Forward, what travels is the state (ROWS, K); backward, the gradients before the gates (ROWS, SLOTS K). Two buffers
+take turns: who writes step t + 1 into the buffer of step t - 1 knows that all have read it, because all have arrived
+at step t. Groups are different sequences and never wait for each other.
+
+Programs that wait must all be running, so there are no more of them than multiprocessors, and the launch is
+cooperative: it fails where they cannot all run at once. More sequences than fit are further launches.
+
+A product is split along its sum, a part to each warp: 16 rows by 16 units would leave most warps of a program without
+work, and the sum of K / 16 tensor-core steps, each of which waits for the one before, would take longer than the
+barrier.
+
+What is checked where: Triton's interpreter runs programs one after the other, so it checks these kernels with one
+slice, where nobody waits for another; that slices are cut right is checked with NumPy, and what the kernels use by
+compiling them. The barrier itself needs a GPU.
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+from seqlab.recurrent.kernels import cells, common, sizes
+from seqlab.recurrent.kernels.cells import load, load3, load4, store, store3, store4
+
+
+@triton.jit
+def _arrive(count_ptr):
+    """Tell the other programs of the group that this one has published its part."""
+    tl.debug_barrier()  # every thread of this program has written
+    tl.atomic_add(count_ptr, 1, sem="release", scope="gpu")
+
+
+@triton.jit
+def _wait(count_ptr, arrivals):
+    """Wait until so many arrivals are counted; then what was written before them can be read.
+
+    The counter only grows, so nobody has to set it back. To add 0 is the read that Triton can order before later reads.
+    """
+    seen = tl.atomic_add(count_ptr, 0, sem="acquire", scope="gpu")
+    while seen < arrivals:
+        seen = tl.atomic_add(count_ptr, 0, sem="acquire", scope="gpu")
+    tl.debug_barrier()  # no thread of this program reads earlier
+
+
+@triton.jit
+def _hold(M_ptr, FIRST: tl.constexpr, LENGTH: tl.constexpr, ALL: tl.constexpr, WIDE: tl.constexpr, SPLIT: tl.constexpr):
+    """(SPLIT, LENGTH / SPLIT, WIDE): of the ALL rows of this slice's weights, LENGTH from FIRST on."""
+    PART: tl.constexpr = LENGTH // SPLIT
+    k = FIRST + tl.arange(0, SPLIT)[:, None, None] * PART + tl.arange(0, PART)[None, :, None]
+    wide = tl.arange(0, WIDE)[None, None, :]
+    return tl.load(M_ptr + (tl.program_id(0) * ALL + k) * WIDE + wide)
+
+
+@triton.jit
+def _read(state_ptr, LENGTH: tl.constexpr, ALL: tl.constexpr, ROWS: tl.constexpr, SPLIT: tl.constexpr):
+    """(SPLIT, ROWS, LENGTH / SPLIT): of what the group published. L1 may hold an older step, so this reads L2."""
+    PART: tl.constexpr = LENGTH // SPLIT
+    row = (tl.program_id(1) * ROWS + tl.arange(0, ROWS))[None, :, None]
+    k = tl.arange(0, SPLIT)[:, None, None] * PART + tl.arange(0, PART)[None, None, :]
+    return tl.load(state_ptr + row * ALL + k, cache_modifier=".cg")
+
+
+@triton.jit
+def _apart(a, ROWS: tl.constexpr, UNITS: tl.constexpr):
+    """(ROWS, 4 UNITS) -> four (ROWS, UNITS), without leaving the program."""
+    even, odd = a.reshape(ROWS, 2, 2, UNITS).permute(0, 3, 1, 2).split()
+    first, third = even.split()
+    second, fourth = odd.split()
+    return first, second, third, fourth
+
+
+@triton.jit
+def _forward(
+    z_ptr,  # (B, T, G, H): W_ih x + b, G gates
+    h0_ptr,  # (B, H)
+    c0_ptr,  # (B, H), LSTM only
+    M_ptr,  # (slices, K, SLOTS, UNITS): W_hh^T, with zeros around
+    b_ptr,  # (3, H): b_hh, GRU only
+    state_ptr,  # (2, groups ROWS, K): what is published; h0, with zeros around, in the first half
+    h_ptr,  # (B, T, H)
+    c_ptr,  # (B, T, H), LSTM only
+    a_ptr,  # (B, T, 4, H): what the backward pass needs, with KEEP
+    count_ptr,  # (groups,): arrivals, 0 at first
+    B,
+    T,
+    H,
+    CELL: tl.constexpr,
+    RELU: tl.constexpr,
+    KEEP: tl.constexpr,
+    ROWS: tl.constexpr,
+    UNITS: tl.constexpr,
+    K: tl.constexpr,  # H rounded up to a power of two
+    SPLIT: tl.constexpr,
+    DOT: tl.constexpr,
+    ACC: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    SLOTS: tl.constexpr = 1 if CELL == "rnn" else 4
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
+    col = tl.program_id(0) * UNITS + tl.arange(0, UNITS)[None, :]
+    inside = (row < B) & (col < H)
+    mine = row * K + col
+    half = tl.num_programs(1) * ROWS * K
+    count_ptr += tl.program_id(1)
+    M = _hold(M_ptr, 0, K, K, SLOTS * UNITS, SPLIT).to(DOT)
+    start = row.to(tl.int64) * T * H
+    if CELL == "lstm":
+        c = load(c0_ptr + row * H + col, inside, ACC)
+        z_i, z_f, z_g, z_o = load4(z_ptr + 4 * start + col, H, inside, ACC)
+    elif CELL == "gru":
+        h = load(h0_ptr + row * H + col, inside, ACC)
+        b_r, b_u, b_n = load3(b_ptr + col, H, col < H, ACC)
+        z_r, z_u, z_n = load3(z_ptr + 3 * start + col, H, inside, ACC)
+    else:
+        z = load(z_ptr + start + col, inside, ACC)
+    for t in range(T):
+        here = start + t * H
+        more = inside & (t + 1 < T)
+        state = _read(state_ptr + t % 2 * half, K, K, ROWS, SPLIT).to(DOT)
+        a = tl.sum(tl.dot(state, M, input_precision=PRECISION, out_dtype=ACC), axis=0)
+        if CELL == "lstm":
+            a_i, a_f, a_g, a_o = _apart(a, ROWS, UNITS)
+            a_i, a_f, a_g, a_o = a_i + z_i, a_f + z_f, a_g + z_g, a_o + z_o
+            h, c = cells.lstm_cell(a_i, a_f, a_g, a_o, c)
+        elif CELL == "gru":
+            a_r, a_u, q, _ = _apart(a, ROWS, UNITS)
+            a_r, a_u, q = a_r + z_r + b_r, a_u + z_u + b_u, q + b_n
+            a_n = z_n + cells.sigmoid(a_r) * q
+            h = cells.gru_cell(a_u, a_n, h)
+        else:
+            h = cells.rnn_cell(a + z, RELU)
+        tl.store(state_ptr + (t + 1) % 2 * half + mine, h.to(state_ptr.dtype.element_ty))
+        _arrive(count_ptr)
+        # While the others arrive: store for later, load for the next step.
+        store(h_ptr + here + col, h, inside)
+        if CELL == "lstm":
+            store(c_ptr + here + col, c, inside)
+            if KEEP:
+                store4(a_ptr + 4 * here + col, H, a_i, a_f, a_g, a_o, inside)
+            z_i, z_f, z_g, z_o = load4(z_ptr + 4 * (here + H) + col, H, more, ACC)
+        elif CELL == "gru":
+            if KEEP:
+                store4(a_ptr + 4 * here + col, H, a_r, a_u, a_n, q, inside)
+            z_r, z_u, z_n = load3(z_ptr + 3 * (here + H) + col, H, more, ACC)
+        else:
+            z = load(z_ptr + here + H + col, more, ACC)
+        _wait(count_ptr, (t + 1) * tl.num_programs(0))
+
+
+@triton.jit
+def _backward(
+    dh_ptr,  # (B, T, H)
+    dc_ptr,  # (B, T, H), LSTM only, with HAS_DC
+    M_ptr,  # (slices, SLOTS, K, UNITS): W_hh, with zeros around
+    state_ptr,  # (2, groups ROWS, SLOTS, K): what is published; the first half is 0
+    h_ptr,  # (B, T, H): the state after each step (RNN) or before it (GRU)
+    c_ptr,  # (B, T, H): the cell after each step, LSTM only
+    c0_ptr,  # (B, H), LSTM only
+    a_ptr,  # (B, T, 4, H): what the forward pass kept, GRU and LSTM only
+    da_ptr,  # (B, T, G, H): the gradient before each gate
+    dq_ptr,  # (B, T, H), GRU only
+    dh0_ptr,  # (B, H)
+    dc0_ptr,  # (B, H), LSTM only
+    count_ptr,  # (groups,): arrivals, 0 at first
+    B,
+    T,
+    H,
+    CELL: tl.constexpr,
+    RELU: tl.constexpr,
+    HAS_DC: tl.constexpr,
+    ROWS: tl.constexpr,
+    UNITS: tl.constexpr,
+    K: tl.constexpr,
+    SPLIT: tl.constexpr,
+    DOT: tl.constexpr,
+    ACC: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    SLOTS: tl.constexpr = 1 if CELL == "rnn" else 4
+    PIECE: tl.constexpr = K if CELL == "rnn" else 2 * K  # two gates at a time take half the shared memory of four
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
+    col = tl.program_id(0) * UNITS + tl.arange(0, UNITS)[None, :]
+    inside = (row < B) & (col < H)
+    mine = row * SLOTS * K + col
+    half = tl.num_programs(1) * ROWS * SLOTS * K
+    count_ptr += tl.program_id(1)
+    M = _hold(M_ptr, 0, PIECE, SLOTS * K, UNITS, SPLIT).to(DOT)
+    if SLOTS > 1:
+        M_rest = _hold(M_ptr, PIECE, PIECE, SLOTS * K, UNITS, SPLIT).to(DOT)
+    from_h = tl.zeros((ROWS, UNITS), ACC)  # what the later steps want of the state
+    here = (row.to(tl.int64) * T + T - 1) * H
+    if CELL == "lstm":
+        from_c = tl.zeros((ROWS, UNITS), ACC)  # and of the cell
+        c = load(c_ptr + here + col, inside, ACC)
+    for s in range(T):
+        dh = from_h + load(dh_ptr + here + col, inside, ACC)
+        spot = state_ptr + (s + 1) % 2 * half + mine
+        if CELL == "lstm":
+            a_i, a_f, a_g, a_o = load4(a_ptr + 4 * here + col, H, inside, ACC)
+            before = load(tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H) + col, inside, ACC)
+            if HAS_DC:
+                from_c += load(dc_ptr + here + col, inside, ACC)
+            d_i, d_f, d_g, d_o, from_c = cells.lstm_slopes(a_i, a_f, a_g, a_o, c, before, dh, from_c)
+            c = before
+            store4(spot, K, d_i, d_f, d_g, d_o, True)
+        elif CELL == "gru":
+            a_r, a_u, a_n, q = load4(a_ptr + 4 * here + col, H, inside, ACC)
+            before = load(h_ptr + here + col, inside, ACC)
+            d_r, d_u, d_n, d_q, directly = cells.gru_slopes(a_r, a_u, a_n, q, before, dh)
+            store3(spot, K, d_r, d_u, d_q, True)
+        else:
+            d = cells.rnn_slope(load(h_ptr + here + col, inside, ACC), dh, RELU)
+            store(spot, d, True)
+        _arrive(count_ptr)
+        if CELL == "lstm":
+            store4(da_ptr + 4 * here + col, H, d_i, d_f, d_g, d_o, inside)
+        elif CELL == "gru":
+            store3(da_ptr + 3 * here + col, H, d_r, d_u, d_n, inside)
+            store(dq_ptr + here + col, d_q, inside)
+        else:
+            store(da_ptr + here + col, d, inside)
+        _wait(count_ptr, (s + 1) * tl.num_programs(0))
+        published = state_ptr + (s + 1) % 2 * half
+        part = tl.dot(
+            _read(published, PIECE, SLOTS * K, ROWS, SPLIT).to(DOT), M, input_precision=PRECISION, out_dtype=ACC
+        )
+        if SLOTS > 1:
+            rest = _read(published + PIECE, PIECE, SLOTS * K, ROWS, SPLIT).to(DOT)
+            part = tl.dot(rest, M_rest, acc=part, input_precision=PRECISION, out_dtype=ACC)
+        from_h = tl.sum(part, axis=0)
+        if CELL == "gru":
+            from_h += directly
+        here -= H
+    store(dh0_ptr + row * H + col, from_h, inside)
+    if CELL == "lstm":
+        store(dc0_ptr + row * H + col, from_c, inside)
+
+
+def cut(weights, share, cell):
+    """Cut (G, H, H) weights, gate by row by column, into what each slice holds: (slices, SLOTS, K, UNITS)."""
+    whole = common.padded(weights, sizes.slots(cell), share.K, share.slices * share.units)
+    return whole.unflatten(2, (share.slices, share.units)).permute(2, 0, 1, 3)
+
+
+def _launches(B, share, tensors):
+    """Take turns at the launches: groups, and the tensors with their part of the sequences; None stays None."""
+    rows = share.groups * sizes.ROWS
+    for first in range(0, B, rows):
+        groups = -(-min(rows, B - first) // sizes.ROWS)
+        yield groups, {name: None if t is None else t[first : first + rows] for name, t in tensors.items()}
+
+
+def _start(kernel, share, groups, state, tensors, numbers, constants):
+    count = torch.zeros(groups, dtype=torch.int32, device=state.device)
+    kernel[(share.slices, groups)](
+        **tensors,
+        state_ptr=state,
+        count_ptr=count,
+        **numbers,
+        **constants,
+        **share.constants(),
+        **common.number_types(state.dtype),
+        num_warps=share.split,
+        launch_cooperative_grid=True,
+    )
+
+
+def forward(cell, share, z, h0, W_hh, h, c0=None, b_hh=None, c=None, a=None, relu=False):
+    """Fill h, for an LSTM c, and a (what the backward pass needs) unless it is None."""
+    B, T, H = h.shape
+    M = cut(W_hh.unflatten(0, (-1, H)).transpose(1, 2), share, cell).transpose(1, 2).contiguous()
+    constants = {"CELL": cell, "RELU": relu, "KEEP": a is not None}
+    tensors = {"z_ptr": z, "h0_ptr": h0, "c0_ptr": c0, "h_ptr": h, "c_ptr": c, "a_ptr": a}
+    for groups, given in _launches(B, share, tensors):
+        state = z.new_zeros(2, groups * sizes.ROWS, share.K)
+        state[0, : len(given["h0_ptr"]), :H] = given["h0_ptr"]
+        given |= {"M_ptr": M, "b_ptr": b_hh}
+        _start(_forward, share, groups, state, given, {"B": len(given["z_ptr"]), "T": T, "H": H}, constants)
+
+
+def backward(cell, share, dh, W_hh, h, da, dh0, dc=None, c0=None, c=None, a=None, dq=None, dc0=None, relu=False):
+    """Fill da, dh0, for a GRU dq, and for an LSTM dc0; h is the state after each step, for a GRU before it."""
+    B, T, H = dh.shape
+    M = cut(W_hh.unflatten(0, (-1, H)), share, cell).contiguous()
+    constants = {"CELL": cell, "RELU": relu, "HAS_DC": dc is not None}
+    tensors = {"dh_ptr": dh, "dc_ptr": dc, "h_ptr": h, "c_ptr": c, "c0_ptr": c0, "a_ptr": a}
+    tensors |= {"da_ptr": da, "dq_ptr": dq, "dh0_ptr": dh0, "dc0_ptr": dc0}
+    for groups, given in _launches(B, share, tensors):
+        state = dh.new_zeros(2, groups * sizes.ROWS, sizes.slots(cell) * share.K)
+        given["M_ptr"] = M
+        _start(_backward, share, groups, state, given, {"B": len(given["dh_ptr"]), "T": T, "H": H}, constants)
