@@ -46,7 +46,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def treebank(here, monkeypatch):
     """A made corpus in the place of the real one, and models of the paper's shapes but tiny."""
-    texts = {"train": sentences(400, 0), "valid": sentences(60, 1), "test": sentences(60, 2)}
+    texts = {"train": sentences(300, 0), "valid": sentences(60, 1), "test": sentences(60, 2)}
     monkeypatch.setattr(data, "ptb", lambda split, download=True: texts[split])
     tiny = {"hidden": 16, "batch_size": 5, "k": 7, "epochs": 3, "flat": 1, "init": 0.3, "dropout": 0.1}
     sizes = {name: zaremba.Settings(**vars(settings) | tiny) for name, settings in zaremba.SIZES.items()}
@@ -57,7 +57,7 @@ def treebank(here, monkeypatch):
 @pytest.fixture
 def text(here):
     """A file of text."""
-    (here / "text.txt").write_text("It is, as it was: über and over again.\n" * 300, encoding="utf-8")
+    (here / "text.txt").write_text("It is, as it was: über and over again.\n" * 150, encoding="utf-8")
     return here / "text.txt"
 
 
@@ -170,7 +170,7 @@ def test_the_real_treebank_passes_the_smoke_run(here, capsys):
 
 
 def test_letters_writes_a_model_that_loads_and_speaks(text, here, capsys):
-    status, out, err = call(capsys, *LETTERS, "--corpus", text, "--epochs", 20)
+    status, out, err = call(capsys, *LETTERS, "--corpus", text, "--epochs", 12)
     assert (status, err) == (0, "")
     model, vocabulary, log = load_letters(here / "m.npz")
     whole = text.read_text(encoding="utf-8")
@@ -180,11 +180,11 @@ def test_letters_writes_a_model_that_loads_and_speaks(text, here, capsys):
     assert log["corpus"] == {
         "name": "text.txt", "letters": len(whole), "sha256": hashlib.sha256(whole.encode()).hexdigest()
     }  # fmt: skip
-    assert log["training"]["epochs"] == len(log["history"]["valid_perplexity"]) == 20
+    assert log["training"]["epochs"] == len(log["history"]["valid_perplexity"]) == 12
     assert log["best_epoch"] == 1 + int(np.argmin(log["history"]["valid_perplexity"]))
     held_out = vocabulary.encode(whole)[round(len(whole) * 0.95) :]
     assert math.isclose(perplexity(*evaluate(model, held_out)), log["valid_perplexity"], rel_tol=1e-6)
-    assert log["valid_perplexity"] < 0.7 * len(vocabulary)
+    assert log["valid_perplexity"] < 0.9 * len(vocabulary)  # it has begun to learn
     assert f"perplexity {log['valid_perplexity']:.2f} a letter" in out
     assert str(here) not in json.dumps(log)  # a committed file names no folder of its author
 
