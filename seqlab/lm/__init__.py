@@ -1,6 +1,6 @@
 """Language models: n-grams and recurrent networks, their losses, training and sampling.
 
-The names below need torch and are imported when they are first used, so that `seqlab.lm.reference` stays light.
+The names below are imported when they are first used: most need torch, and `seqlab.lm.reference` stays light.
 """
 
 from importlib import import_module

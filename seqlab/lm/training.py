@@ -117,7 +117,7 @@ def train(
     Returns
     -------
     history : dict of lists, one number an epoch: "train_perplexity" (while learning, so with dropout),
-        "valid_perplexity" (where there is `valid`), "lr" (at its end), "seconds" (from the beginning of the run).
+        "valid_perplexity" (where there is `valid`), "lr" (at its end), "seconds" (of training so far).
 
     Raises
     ------
@@ -239,9 +239,7 @@ class Run:
             self._show()
         if self.path is not None and (self._stopping or now - self._saved > SAVE_SECONDS):
             self._save()
-        if self._stopping:
-            done = f"after window {self.window} of {self.windows} in epoch {self.epoch + 1} of {self.epochs}"
-            raise KeyboardInterrupt(f"stopped {done}; {self.path} holds everything: run the same again to go on")
+        self._stop_if_asked(f"window {self.window} of {self.windows} in epoch {self.epoch + 1} of {self.epochs}")
 
     def close_epoch(self, measured, after_epoch):
         """Write down the epoch; the next one begins at the first window, without a state."""
@@ -258,6 +256,11 @@ class Run:
             after_epoch(self.model, self.history)
         if self.path is not None:
             self._save()
+        self._stop_if_asked(f"epoch {self.epoch} of {self.epochs}")
+
+    def _stop_if_asked(self, where):
+        if self._stopping:
+            raise KeyboardInterrupt(f"stopped after {where}; {self.path} holds everything: run the same again to go on")
 
     def _show(self):
         nll, self._shown = float(self.nll), time.monotonic()

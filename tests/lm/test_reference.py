@@ -1,6 +1,8 @@
 """Losses, perplexity and sampling rules against torch, finite differences and their definitions."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +19,11 @@ SCORES = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 9)), ele
 
 def random_scores(B, V, scale=3.0):
     return np.random.default_rng(0).normal(size=(B, V)) * scale
+
+
+def test_counting_and_the_reference_need_no_torch():
+    code = "import sys, seqlab.lm\nseqlab.lm.perplexity, seqlab.lm.NGram\nprint('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 @pytest.mark.parametrize(("B", "V"), [(1, 1), (3, 63), (2, 500)])

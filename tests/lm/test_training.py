@@ -219,6 +219,22 @@ def test_after_ctrl_c_the_run_goes_on_to_the_very_same_weights(tmp_path, time, c
     assert len(history["seconds"]) == 3
 
 
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_ctrl_c_between_two_epochs_or_at_the_very_end_is_not_lost(tmp_path, epoch):
+    straight = model_of()
+    want = train(straight, TEXT, **LONG)
+
+    def stop(model, history):
+        if len(history["lr"]) == epoch:
+            press_ctrl_c()
+
+    with pytest.raises(KeyboardInterrupt, match=f"stopped after epoch {epoch} of 3; "):
+        train(model_of(), TEXT, **LONG, checkpoint=tmp_path / "run.pt", after_epoch=stop)
+    model = model_of(seed=5)
+    assert same_history(train(model, TEXT, **LONG, checkpoint=tmp_path / "run.pt"), want)
+    assert torch.equal(weights(model), weights(straight))
+
+
 @pytest.mark.parametrize(("every", "time"), [(0.0, 1.4), (1e9, 1.4), (1e9, 2.0)])
 def test_after_a_power_cut_too(tmp_path, monkeypatch, every, time):
     """What was written last counts: the window before, or the end of an epoch."""
