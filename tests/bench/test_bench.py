@@ -171,7 +171,7 @@ def test_without_a_name_the_command_lists_what_exists():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["gru"], "there is no benchmark 'gru'; there is rnn"),
+        (["no-such"], "there is no benchmark 'no-such'; there is rnn, gru, lstm"),
         (["rnn", "--shapes", "huge"], "shapes is 'huge'; it must be one of small, full"),
         (["rnn", "--repeat", "0"], "repeat is 0; it must be at least 1"),
         (["rnn", "--out", "no/such/folder.json"], "does not exist; make it first"),
