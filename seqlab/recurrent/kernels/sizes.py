@@ -1,12 +1,15 @@
 """Which kernel a size gets, and how a grid shares it out: what launches and compile tests both read."""
 
+import functools
 from dataclasses import dataclass
 from math import inf
 
 import torch
 
 from seqlab.kernels import interpreting
+from seqlab.kernels.measured import fastest
 
+WAYS = {"seqlab Triton": "triton", "loop in torch": "torch"}  # names in a report of `seqlab bench`, and the backend
 ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # The largest H whose weights one multiprocessor of Hopper holds in 227 KB (float32 twice, as two parts of tf32) and
@@ -166,6 +169,24 @@ def choose(cell, shape, H, dtype, device):
     -------
     backend : "torch" or "triton".
     """
-    if torch.device(device).type != "cuda":
+    device = torch.device(device)
+    return "torch" if device.type != "cuda" else _choose(cell, *shape, H, dtype, device)
+
+
+@functools.lru_cache(maxsize=1024)
+def _choose(cell, B, T, H, dtype, device):
+    try:
+        resident = plan(cell, H, dtype, B, chip_of(device)) is None
+    except ValueError:
         return "torch"
-    return "triton" if dtype != torch.float64 and is_resident(H, dtype, cell) else "torch"
+    asked = {"H": H, "B": B, "T": T, "dtype": str(dtype).removeprefix("torch.")}
+    way = fastest(
+        cell,
+        torch.cuda.get_device_name(device),
+        asked,
+        ways=tuple(WAYS),
+        alike=lambda shape: is_resident(shape["H"], dtype, cell) == resident,
+    )
+    if way is not None:
+        return WAYS[way]
+    return "triton" if resident and dtype != torch.float64 else "torch"
