@@ -1,5 +1,7 @@
 """Cross-entropy as torch functions: over given scores, and over the scores of a linear layer, which are never whole."""
 
+from numbers import Integral
+
 import torch
 import torch.nn.functional as F
 
@@ -14,9 +16,13 @@ INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", overwrite=False):
     """Loss of the true words in nats, :eq:`cross-entropy`, as `torch.nn.functional.cross_entropy` computes it.
 
-    Three things differ from torch: the words are the *last* axis of the scores, whatever stands before it (torch puts
-    them second, (B, V, T)); the loss of 16-bit scores is float32; the scores of a row that does not count get gradient
-    0 even where they are Inf or NaN.
+    Two things differ from torch: the words are the *last* axis of the scores, whatever stands before it (torch puts
+    them second, (B, V, T)), and the loss of 16-bit scores is float32.
+
+    The kernel makes the gradient of a mean or a sum in the forward pass, while it holds the scores, and the backward
+    pass has next to nothing left to do; so leave gradients out where none is wanted, with `torch.no_grad`. It waits for
+    the backward pass with the reduction "none", where every row has its own factor, and in float16, in which a
+    probability divided by the number of rows would vanish before a loss scale could save it.
 
     Parameters
     ----------
@@ -30,14 +36,15 @@ def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", ove
 
     Returns
     -------
-    loss : a number, or (...) when the reduction is "none". float32 for 16-bit scores, else the type of z.
+    loss : a number, or (...) when the reduction is "none". float32 for 16-bit scores, else the type of z. A row that
+        does not count has loss and gradient 0; to the kernel even where its scores are Inf or NaN.
 
     Raises
     ------
     ValueError
         when a shape, a data type, a device or a name does not fit, `overwrite` is set for a leaf that needs its
         gradient, or an id is outside the vocabulary. Where y lies on a GPU, a look at it would make the CPU wait:
-        there, such an id makes the loss of its row NaN.
+        there, such an id makes the kernel's loss of its row NaN, and torch gives up the process's use of the GPU.
     RuntimeError
         when the gradient of the kernel is to be differentiated again, which needs the backend "torch".
     """
@@ -45,14 +52,14 @@ def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", ove
     if z.ndim == 0 or z.shape[-1] == 0:
         raise ValueError(f"z has shape {tuple(z.shape)}; it must have shape (..., V), with at least one word")
     V = z.shape[-1]
-    _check_ids(y, z.shape[:-1], V, ignore_index, "z")
+    _check_ids(y, z.shape[:-1], V, ignore_index, "scores")
     _check_reduction(reduction)
-    if overwrite and z.requires_grad and z.is_leaf:
+    wanted = torch.is_grad_enabled() and z.requires_grad
+    if overwrite and wanted and z.is_leaf:
         raise ValueError("overwrite would write the gradient over z, which is a leaf: its values would be lost")
     if pick_backend(backend, z, y) == "torch":
         return _by_torch(z, y, reduction, ignore_index)
     rows, ids = z.reshape(-1, V).contiguous(), y.reshape(-1).long()
-    wanted = torch.is_grad_enabled() and z.requires_grad
     if wanted and _early(z, reduction):
         count = _count(ids, reduction, ignore_index, rows)
         return _CrossEntropyEarly.apply(rows, ids, count, ignore_index, overwrite)
@@ -119,7 +126,8 @@ def linear_cross_entropy(h, W, y, b=None, reduction="mean", ignore_index=-100, c
 
     The scores of `chunk` rows are computed, turned into their gradient where they stand, and multiplied into the
     gradients of h, W and b; then the next rows take their place. `seqlab.lm.cost.linear_memory` tells what that saves.
-    In 16 bits the gradient of W is rounded once for every chunk.
+    All this happens in the forward pass: where no gradient is wanted, say so with `torch.no_grad`. In 16 bits the
+    gradient of W is rounded once for every chunk.
 
     Parameters
     ----------
@@ -161,9 +169,9 @@ def linear_cross_entropy(h, W, y, b=None, reduction="mean", ignore_index=-100, c
         raise ValueError(f"h has shape {tuple(h.shape)}; it must have shape (..., {D})")
     if b is not None:
         check_shape("b", b, (V,))
-    _check_ids(y, h.shape[:-1], V, ignore_index, "h")
+    _check_ids(y, h.shape[:-1], V, ignore_index, "features")
     _check_reduction(reduction)
-    if chunk is not None and not (isinstance(chunk, int) and chunk >= 1):
+    if chunk is not None and not (isinstance(chunk, Integral) and chunk >= 1):
         raise ValueError(f"chunk is {chunk!r}; it must be a whole number of rows, at least 1, or None")
     way = pick_backend(backend, h, W, y, b)
     rows, ids = h.reshape(-1, D), y.reshape(-1).long()
@@ -323,15 +331,15 @@ def _check_reduction(reduction):
         raise ValueError(f"reduction is {reduction!r}; it must be 'mean', 'sum' or 'none'")
 
 
-def _check_ids(y, shape, V, ignore_index, of):
+def _check_ids(y, shape, V, ignore_index, last):
     if not isinstance(y, torch.Tensor):
         raise ValueError(f"y is a {type(y).__name__}; it must be a torch tensor")
     if y.dtype not in INTEGERS:
         raise ValueError(f"y holds {y.dtype}; it must hold ids, y.long()")
     if y.shape != shape:
         raise ValueError(
-            f"y has shape {tuple(y.shape)}; it must have shape {tuple(shape)}, one id for each row of {of}, whose last "
-            "axis is the words' or features'"
+            f"y has shape {tuple(y.shape)}; it must have shape {tuple(shape)}, an id for each row of {last}, which are "
+            "the last axis"
         )
     if y.device.type != "cpu":
         return

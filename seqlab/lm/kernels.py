@@ -15,6 +15,17 @@ Where V is a multiple of 16, a thread reads and writes 16 bytes at a time; elsew
 
 The last block sticks out over the row; what lies outside is loaded as -Inf, so that it adds exp(-Inf) = 0.
 
+What moves, forward and backward, for 16384 rows of 32768 scores in bfloat16 (`seqlab.lm.cost` counts it):
+
+==================================  ========  =======
+way                                 GB        seconds
+==================================  ========  =======
+torch's eager way, six passes       6.44      1.50e-3
+this kernel, one read, one write    2.15      0.50e-3
+==================================  ========  =======
+
+The seconds are a floor, what an H200 needs for the bytes alone at 4.3 TB/s. They are no measurement.
+
 `rescale` multiplies a finished gradient with one number, and ends without touching it where that number is 1.
 """
 

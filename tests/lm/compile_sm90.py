@@ -41,6 +41,7 @@ def variants(V, dtype, gradient, same):
             "dtype": dtype,
             "gradient": gradient,
             "same": same,
+            "offsets": sorted(set(re.findall(r"mul\.lo\.(s32|s64)", ptx))),
             "wide_loads": len(re.findall(r"ld\.global\S*\.v[24]", ptx)),
             "wide_stores": len(re.findall(r"st\.global\S*\.v[24]", ptx)),
         }

@@ -48,3 +48,7 @@ def test_rows_of_a_multiple_of_sixteen_move_sixteen_bytes_at_a_time(losses):
     assert wide
     assert not [row for row in wide if not row["wide_loads"]]
     assert not [row for row in wide if row["gradient"] and not row["wide_stores"]]
+
+
+def test_offsets_of_rows_have_64_bits(losses):
+    assert not [row for row in losses if row["offsets"] != ["s64"]]
