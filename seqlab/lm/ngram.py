@@ -74,7 +74,22 @@ class NGram:
         return self
 
     def probability(self, word, context):
-        """The probability of one word: `distribution(context)[word]` without the work for the other words."""
+        """The probability of one word: `distribution(context)[word]` without the work for the other words.
+
+        Parameters
+        ----------
+        word : id, 0 <= word < V.
+        context : as in `distribution`.
+
+        Returns
+        -------
+        p : float.
+
+        Raises
+        ------
+        ValueError
+            when the model is not fitted.
+        """
         self._check_fitted()
         if self.smoothing != "kneser-ney":
             context = self._window(context)
