@@ -93,7 +93,7 @@ def test_of_two_measurements_of_a_shape_the_later_counts(write):
 def test_a_file_that_is_no_report_is_named(write):
     folder = write()
     (folder / "strange.json").write_text("[]")
-    with pytest.raises(ValueError, match="strange.json is no report of `seqlab bench`; write it with --out"):
+    with pytest.raises(ValueError, match=r"strange.json is no report of `seqlab bench`; write it with --out"):
         ask(folder)
 
 

@@ -1,54 +1,76 @@
-"""Compile the kernels for sm_90 as `kernels.plan` would launch them; print what they use as JSON."""
+"""Compile every kernel for sm_90 as it would be launched at the sizes of the benchmarks; print what it uses as JSON."""
 
 import json
+import re
+import sys
 
 import torch
 
 from seqlab.bench import BENCHMARKS
 from seqlab.kernels import compile_for
-from seqlab.recurrent import kernels
+from seqlab.recurrent.kernels import common, grid, gru, lstm, rnn, sizes
 
 KINDS = {"float32": "*fp32", "bfloat16": "*bf16", "float16": "*fp16"}
+RESIDENT = {
+    "rnn": [(rnn._resident, {"BACKWARD": backward, "RELU": relu}) for backward in (0, 1) for relu in (0, 1)],
+    "gru": [(gru._forward, {"KEEP": True}), (gru._backward, {})],
+    "lstm": [(lstm._forward, {"KEEP": True}), *((lstm._backward, {"HAS_DC": dc}) for dc in (0, 1))],
+}
+GRID = [(grid._forward, {"KEEP": True, "RELU": False}), (grid._backward, {"HAS_DC": True, "RELU": False})]
 
 
-def main():
-    rows = []
-    shapes = {(s["H"], s["dtype"]) for sizes in BENCHMARKS["rnn"].shapes.values() for s in sizes}
-    for H, dtype in sorted(shapes):
-        for backward in (False, True):
-            for nonlinearity in ("tanh", "relu"):
-                rows += variants(H, dtype, backward, nonlinearity)
-    print(json.dumps(rows))
+def main(cells):
+    """Each kernel once, though several shapes may share it."""
+    rows = {}
+    for cell in cells:
+        for shapes in BENCHMARKS[cell].shapes.values():
+            for shape in shapes:
+                for kernel, constants, options in launches(cell, shape):
+                    key = str((kernel.fn, constants, options, shape["dtype"], shape["H"] % 16 == 0))
+                    if key not in rows:
+                        rows[key] = compiled(kernel, constants, options, cell, shape)
+                    rows[key]["shapes"].append(shape)
+    print(json.dumps(list(rows.values())))
 
 
-def variants(H, dtype, backward, nonlinearity):
-    kernel, constants = kernels.plan(H, getattr(torch, dtype), nonlinearity, backward)
-    configs = kernel.configs
-    if kernel.early_config_prune:
-        configs = kernel.early_config_prune(configs, {}, **constants)
-    for config in configs:
-        given = constants | config.kwargs
-        signature = {
-            name: KINDS[dtype] if name.endswith("_ptr") else "i32" for name in kernel.arg_names if name not in given
-        }
-        divisible = [
-            name for name in signature if name.endswith("_ptr") or name == "S" or (name == "H" and H % 16 == 0)
-        ]
-        options = {"num_warps": config.num_warps, "num_stages": config.num_stages}
-        compiled = compile_for(kernel, signature, given, divisible=divisible, **options)
-        yield {
-            "kernel": kernel.fn.__name__,
-            "H": H,
-            "dtype": dtype,
-            "backward": backward,
-            "nonlinearity": nonlinearity,
-            "warps": config.num_warps,
-            "registers": compiled.registers,
-            "spills": compiled.spills,
-            "shared": compiled.shared,
-            "products": compiled.ptx.count("mma.sync"),
-        }
+def launches(cell, shape):
+    """Kernels, constants and options of one shape; of a tuned kernel every configuration that would be tried."""
+    dtype = getattr(torch, shape["dtype"])
+    share = sizes.plan(cell, shape["H"], dtype, shape["B"], sizes.HOPPER)
+    numbers = common.number_types(dtype)
+    if share is not None:
+        for kernel, constants in GRID:
+            yield kernel, {"CELL": cell, **constants, **share.constants(), **numbers}, share.options(dtype)
+        return
+    for kernel, constants in RESIDENT[cell]:
+        constants = constants | {"ROWS": sizes.ROWS, "COLS": sizes.width(shape["H"])} | numbers
+        for config in kernel.early_config_prune(kernel.configs, {}, **constants):
+            yield kernel, constants, {"num_warps": config.num_warps, "num_stages": config.num_stages}
+
+
+def compiled(kernel, constants, options, cell, shape):
+    arguments = [name for name in kernel.arg_names if name not in constants]
+    kinds = {name: KINDS[shape["dtype"]] if name.endswith("_ptr") else "i32" for name in arguments}
+    if "count_ptr" in kinds:
+        kinds["count_ptr"] = "*i32"
+    divisible = [name for name in kinds if name.endswith("_ptr") or (name == "H" and shape["H"] % 16 == 0)]
+    used = compile_for(kernel, kinds, constants, divisible=divisible, **options)
+    return {
+        "cell": cell,
+        "kernel": f"{kernel.fn.__module__.rpartition('.')[2]}.{kernel.fn.__name__}",
+        "shapes": [],
+        "dtype": shape["dtype"],
+        "constants": {name: str(value) for name, value in constants.items()},
+        "warps": options["num_warps"],
+        "registers": used.registers,
+        "spills": used.spills,
+        "shared": used.shared,
+        "products": used.ptx.count("mma.sync"),
+        "transposed": len(re.findall(r"stmatrix\S*\.trans", used.ptx)),
+        "release": len(re.findall(r"atom\S*\.release\S*\.add", used.ptx)),
+        "acquire": len(re.findall(r"ld\S*\.acquire", used.ptx)),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["rnn", "gru", "lstm"])

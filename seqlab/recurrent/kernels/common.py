@@ -10,9 +10,10 @@ from seqlab.shapes import check_shape
 TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 
 
-def _worth_trying(configs, named_args, COLS, **others):
-    """Keep a warp for every 8 or 16 columns: fewer overflow the registers, more wait for each other."""
-    return [config for config in configs if COLS // 16 <= config.num_warps <= COLS // 8]
+def _worth_trying(configs, named_args, COLS, DOT, **others):
+    """Keep a warp for every 8 columns, or 16 of 16 bits: fewer overflow the registers, more wait for each other."""
+    most = 8 if DOT in (tl.float32, tl.float64) else 16
+    return [config for config in configs if COLS // most <= config.num_warps <= COLS // 8]
 
 
 # For a kernel whose state stays in its program and that has three or four products a step.

@@ -268,8 +268,7 @@ def _start(kernel, share, groups, state, tensors, numbers, constants):
         **constants,
         **share.constants(),
         **common.number_types(state.dtype),
-        num_warps=share.split,
-        launch_cooperative_grid=True,
+        **share.options(state.dtype),
     )
 
 

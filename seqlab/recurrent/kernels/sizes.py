@@ -11,6 +11,7 @@ from seqlab.kernels.measured import fastest
 
 WAYS = {"seqlab Triton": "triton", "loop in torch": "torch"}  # names in a report of `seqlab bench`, and the backend
 ROWS = 16  # the smallest tile of the tensor cores: more programs, each with less to do between two steps
+SPLIT = 8  # warps of a grid's program; with 4 there is less to add up, with 8 more to compute with: to be measured
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # The largest H whose weights one multiprocessor of Hopper holds in 227 KB (float32 twice, as two parts of tf32) and
 # whose step fits its registers, as tests/recurrent/test_sm90.py compiles them.
@@ -77,6 +78,15 @@ class Share:
         """What the kernels take as constants."""
         return {"ROWS": ROWS, "UNITS": self.units, "K": self.K, "SPLIT": self.split}
 
+    def options(self, dtype):
+        """How the kernels are launched.
+
+        Left alone, the assembler gives some 16-bit kernels 128 registers a thread and spills the rest; told that they
+        may have 255 it spills nothing. In float32 its own choice is the better one.
+        """
+        registers = {"maxnreg": 255} if dtype.itemsize == 2 else {}
+        return {"num_warps": self.split, "launch_cooperative_grid": True, **registers}
+
 
 def width(H):
     """Round H up to what a tile can be: a power of two, and no smaller than the tensor cores' tile."""
@@ -94,12 +104,12 @@ def share(cell, H, dtype, B, chip):
     Returns None where no share fits.
     """
     K = width(H)
-    split = min(8, K // 16)
+    split = min(SPLIT, K // 16)
     best = None
     for units in [*(1 << n for n in range(4, K.bit_length())), 8]:
         slices = -(-H // units)
         columns = slots(cell) * units
-        if slices > chip.slices or columns > chip.columns or _shared(K, columns, split, dtype) > chip.shared:
+        if slices > chip.slices or columns > chip.columns or shared_memory(K, columns, dtype) > chip.shared:
             continue
         tiles = max(1, -(-B // ROWS))
         groups = min(tiles, chip.processors // slices)
@@ -109,11 +119,11 @@ def share(cell, H, dtype, B, chip):
     return best
 
 
-def _shared(K, columns, split, dtype):
+def shared_memory(K, columns, dtype):
     """Bytes: the weights; and what is read at a step, two gates of it at a time, or the parts of the sum."""
     weights = K * columns * dtype.itemsize * (2 if dtype == torch.float32 else 1)
-    read = ROWS * K * dtype.itemsize * (1 if columns < 32 else 2)
-    return weights + max(read, split * ROWS * columns * max(4, dtype.itemsize))
+    read = 2 * ROWS * K * dtype.itemsize
+    return weights + max(read, SPLIT * ROWS * columns * max(4, dtype.itemsize))
 
 
 def is_resident(H, dtype, cell="rnn"):
