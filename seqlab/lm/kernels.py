@@ -4,12 +4,13 @@ For a row of scores z with the true word y, and a scale g that the gradient of t
 
     loss = log sum_j exp(z_j - top) - (z_y - top)        dz_j = g * (exp(z_j - top) / total - [j = y])
 
-A program owns one row. There are two ways, and where both are possible the tuner takes the faster:
+A program owns whole rows. There are two ways, and where both are possible the tuner takes the faster:
 
-- The row fits one block. It is read once, stays in registers, and the gradient is written from there.
-- The row is read in blocks that keep a running maximum and a running total, which shrinks whenever the maximum grows
-  (Milakov and Gimelshein, 2018). A second pass over the blocks, which the caches still hold, writes the gradient. A
-  block that needs few registers leaves room for other programs, which load while this one computes.
+- A row fits one block. It is read once, stays in registers, and its gradient is written from there. A program may walk
+  from row to row, and load the next one into shared memory while it works on this one (STAGES 2); then there is one
+  program for every multiprocessor.
+- A row is read in blocks that keep a running maximum and a running total, which shrinks whenever the maximum grows
+  (Milakov and Gimelshein, 2018). A second pass over the blocks, which the caches still hold, writes the gradient.
 
 Where V is a multiple of 16, a thread reads and writes 16 bytes at a time; elsewhere one number at a time.
 
@@ -36,29 +37,37 @@ import triton.language as tl
 from seqlab.kernels import interpreting, tuned
 from seqlab.lm.cost import cost as cost  # it needs no Triton, so it has a file of its own
 
-WARPS = (1, 2, 4, 8, 16, 32)
 LARGEST = 15  # 2**15 scores fit the registers of one program
-PARTS = {4096: 8, 8192: 16, 16384: 32}  # block for a part of a row -> its warps
 RESCALE_BLOCK = 1024
 RESCALE_PROGRAMS = 2048  # enough to fill a GPU, few enough to start and end at once when there is nothing to do
 CONFIGS = [
-    *(triton.Config({"BLOCK": block, "WHOLE": False}, num_warps=warps) for block, warps in PARTS.items()),
-    *(triton.Config({"BLOCK": 2**k, "WHOLE": True}, num_warps=w) for k in range(5, LARGEST + 1) for w in WARPS),
+    *(triton.Config({"BLOCK": n, "WHOLE": False, "STAGES": 1}, num_warps=n // 512) for n in (4096, 8192)),
+    *(
+        triton.Config({"BLOCK": 2**k, "WHOLE": True, "STAGES": 1}, num_warps=warps)
+        for k in range(5, LARGEST + 1)
+        for warps in (1, 2, 4, 8, 16, 32)
+    ),
+    *(triton.Config({"BLOCK": n, "WHOLE": True, "STAGES": 2}, num_warps=32) for n in (16384, 32768)),
 ]
 _seen = set()  # constants for which the kernel was tuned
 
 
 def _worth_trying(configs, named_args, COLS, ACC, **others):
-    """Give a thread 8 to 64 registers of scores of a whole row; try parts where the row is long."""
-    wide = {tl.float32: 1, tl.float64: 2}[ACC]  # registers a number
+    """Give a thread 16 to 64 registers of scores; try to read in parts, or ahead, where the row is long."""
+    wide = {tl.float32: 1, tl.float64: 2}[ACC]  # registers a score
 
-    def worth(block, threads, whole):
-        if not whole:
-            return block < COLS >= 16384 and block * wide <= 16384
-        few = COLS // threads < 8 and threads > 32
-        return block == max(COLS, 32) and COLS // threads * wide <= 64 and not few
+    def worth(threads, BLOCK, WHOLE, STAGES):
+        if not WHOLE:
+            return COLS >= 16384
+        if max(COLS, 32) != BLOCK:
+            return False
+        if STAGES == 2:
+            return wide == 1
+        if BLOCK == 32768 and threads == 1024:
+            return False  # in float32 it needs a few registers more than the 64 that so many threads have
+        return BLOCK * wide <= 64 * threads and (threads == 32 or BLOCK * wide >= 16 * threads)
 
-    return [c for c in configs if worth(c.kwargs["BLOCK"], 32 * c.num_warps, c.kwargs["WHOLE"])]
+    return [c for c in configs if worth(32 * c.num_warps, **c.kwargs)]
 
 
 @tuned(CONFIGS, key=["COLS", "GRADIENT"], prune=_worth_trying)
@@ -69,6 +78,7 @@ def _cross_entropy(
     scale_ptr,  # (B,), or (1,) when SAME: what the gradient of a row is multiplied with
     loss_ptr,  # (B,)
     dz_ptr,  # (B, V): z itself when the gradient may take its place
+    B,
     V,
     ignore,
     COLS: tl.constexpr,  # V rounded up to a power of two
@@ -77,22 +87,17 @@ def _cross_entropy(
     ACC: tl.constexpr,
     BLOCK: tl.constexpr,
     WHOLE: tl.constexpr,  # BLOCK holds the whole row
+    STAGES: tl.constexpr,  # 2: load the next row meanwhile
 ):
-    row = tl.program_id(0).to(tl.int64)
-    z_ptr += row * V
-    dz_ptr += row * V
     col = tl.arange(0, BLOCK)
-    y = tl.load(y_ptr + row)
-    if y == ignore:  # its scores are not even read
-        tl.store(loss_ptr + row, 0.0)
-        if GRADIENT:
-            for start in range(0, V, BLOCK):
-                tl.store(dz_ptr + start + col, tl.zeros([BLOCK], dz_ptr.dtype.element_ty), mask=start + col < V)
-    else:
+    for row in tl.range(tl.program_id(0), B, tl.num_programs(0), num_stages=STAGES):
+        here = tl.cast(row, tl.int64) * V
+        y = tl.load(y_ptr + row)
+        counts = y != ignore
         known = (y >= 0) & (y < V)
-        z_y = tl.load(z_ptr + y, mask=known, other=float("nan")).to(ACC)
+        z_y = tl.load(z_ptr + here + y, mask=known, other=float("nan")).to(ACC)
         if WHOLE:
-            z = tl.load(z_ptr + col, mask=col < V, other=float("-inf")).to(ACC)
+            z = tl.load(z_ptr + here + col, mask=col < V, other=float("-inf")).to(ACC)
             top = tl.max(z, axis=0)
             e = tl.exp(z - top)
             total = tl.sum(e, axis=0)
@@ -100,14 +105,14 @@ def _cross_entropy(
             top = tl.full([], float("-inf"), ACC)
             totals = tl.zeros([BLOCK], ACC)  # each lane sums its own columns
             for start in range(0, V, BLOCK):
-                inside = start + col < V
-                z = tl.load(z_ptr + start + col, mask=inside, other=float("-inf"), eviction_policy="evict_last").to(ACC)
+                at, inside = here + start + col, start + col < V
+                z = tl.load(z_ptr + at, mask=inside, other=float("-inf"), eviction_policy="evict_last").to(ACC)
                 higher = tl.maximum(top, tl.max(z, axis=0))
                 shift = tl.where(higher == float("-inf"), 0.0, higher)  # nothing but -Inf so far: no Inf - Inf
                 totals = totals * tl.exp(top - shift) + tl.exp(z - shift)
                 top = higher
             total = tl.sum(totals, axis=0)
-        tl.store(loss_ptr + row, tl.log(total) - (z_y - top))
+        tl.store(loss_ptr + row, tl.where(counts, tl.log(total) - (z_y - top), 0.0))
         if GRADIENT:
             if SAME:
                 scale = tl.load(scale_ptr).to(ACC)
@@ -116,15 +121,15 @@ def _cross_entropy(
             scale = tl.where(known, scale, float("nan"))
             if WHOLE:
                 dz = e * (scale / total)
-                dz = tl.where(col == y, dz - scale, dz)
-                tl.store(dz_ptr + col, dz.to(dz_ptr.dtype.element_ty), mask=col < V)
+                dz = tl.where(counts, tl.where(col == y, dz - scale, dz), 0.0)
+                tl.store(dz_ptr + here + col, dz.to(dz_ptr.dtype.element_ty), mask=col < V)
             else:
                 for start in range(0, V, BLOCK):
-                    inside = start + col < V
-                    z = tl.load(z_ptr + start + col, mask=inside, other=0.0, eviction_policy="evict_first").to(ACC)
+                    at, inside = here + start + col, start + col < V
+                    z = tl.load(z_ptr + at, mask=inside, other=0.0, eviction_policy="evict_first").to(ACC)
                     dz = tl.exp(z - top) * (scale / total)
-                    dz = tl.where(start + col == y, dz - scale, dz)
-                    tl.store(dz_ptr + start + col, dz.to(dz_ptr.dtype.element_ty), mask=inside)
+                    dz = tl.where(counts, tl.where(start + col == y, dz - scale, dz), 0.0)
+                    tl.store(dz_ptr + at, dz.to(dz_ptr.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -165,15 +170,23 @@ def losses(z, y, ignore_index, scale=None, out=None):
     if B == 0:
         return loss
     constants = plan(V, z.dtype, gradient, gradient and scale.numel() == 1)
+
+    def programs(config):
+        return (min(B, _multiprocessors(z)) if config["STAGES"] == 2 else B,)
+
     arguments = [z, y, scale.contiguous() if gradient else loss, loss]
     with torch.cuda.device_of(z):
         key = (z.dtype, *constants.values())
         if out is z and not interpreting() and key not in _seen:
             # To choose its fastest form the kernel is run many times; in place, it would read its own gradient.
-            _cross_entropy[(B,)](*arguments, torch.empty_like(z), V, ignore_index, **constants)
-        _cross_entropy[(B,)](*arguments, out if gradient else z, V, ignore_index, **constants)
+            _cross_entropy[programs](*arguments, torch.empty_like(z), B, V, ignore_index, **constants)
+        _cross_entropy[programs](*arguments, out if gradient else z, B, V, ignore_index, **constants)
         _seen.add(key)
     return loss
+
+
+def _multiprocessors(tensor):
+    return torch.cuda.get_device_properties(tensor.device).multi_processor_count
 
 
 def rescale(x, scale):

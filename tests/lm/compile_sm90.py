@@ -30,7 +30,7 @@ def variants(V, dtype, gradient, same):
     constants = kernels.plan(V, getattr(torch, dtype), gradient, same)
     for form in forms(
         kernels._cross_entropy,
-        signature | {"V": "i32", "ignore": "i32"},
+        signature | {"B": "i32", "V": "i32", "ignore": "i32"},
         constants,
         pointers + ["V"] * (V % 16 == 0),
     ):
@@ -41,6 +41,7 @@ def variants(V, dtype, gradient, same):
             "dtype": dtype,
             "gradient": gradient,
             "same": same,
+            "ahead": len(re.findall(r"cp\.async\.cg.*0x10, ", ptx)),
             "offsets": sorted(set(re.findall(r"mul\.lo\.(s32|s64)", ptx))),
             "wide_loads": len(re.findall(r"ld\.global\S*\.v[24]", ptx)),
             "wide_stores": len(re.findall(r"st\.global\S*\.v[24]", ptx)),

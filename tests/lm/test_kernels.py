@@ -11,14 +11,17 @@ DEVICE = "cpu" if kernels.interpreting() else "cuda"
 NAN = float("nan")
 
 
-@pytest.fixture(params=["whole rows", "parts"], autouse=True)
+@pytest.fixture(params=["whole rows", "walking", "parts"], autouse=True)
 def form(request, monkeypatch):
-    """Both forms of the kernel; a part is so small that rows have many of them."""
+    """All forms of the kernel: two programs that walk through the rows; parts so small that rows have many."""
+    whole = request.param != "parts"
+    stages = 2 if request.param == "walking" else 1
+    monkeypatch.setattr(kernels, "_multiprocessors", lambda z: 2)
 
     def launch(z, *rest):
-        whole = request.param == "whole rows"
         block = max(32, triton.next_power_of_2(z.shape[1])) if whole else 64
-        monkeypatch.setattr(kernels._cross_entropy, "configs", [triton.Config({"BLOCK": block, "WHOLE": whole})])
+        config = triton.Config({"BLOCK": block, "WHOLE": whole, "STAGES": stages})
+        monkeypatch.setattr(kernels._cross_entropy, "configs", [config])
         return kernels.losses(z, *rest)
 
     return launch
@@ -120,7 +123,7 @@ def test_words_ruled_out_with_minus_infinity_get_nothing(form):
     assert dz.isfinite().all()
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("bad", [NAN, float("inf")])
 def test_a_score_that_is_no_number_is_not_hidden(bad, form):
     z, y = scores(3, 200)
@@ -131,6 +134,7 @@ def test_a_score_that_is_no_number_is_not_hidden(bad, form):
     assert dz.isnan().any(1).tolist() == [False, True, False]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("ignore", [-100, 0, 3])
 def test_a_row_that_does_not_count_has_loss_and_gradient_zero_whatever_its_scores(ignore, form):
     z, y = scores(4, 130)
