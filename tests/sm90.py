@@ -20,13 +20,16 @@ def run(module, cache):
     return json.loads(done.stdout)
 
 
-def forms(kernel, signature, constants, divisible):
-    """Compile every configuration that the tuner of a kernel would try; say what each one uses."""
+def forms(kernel, signature, constants, divisible, arguments=None):
+    """Compile every configuration that the tuner of a kernel would try; say what each one uses.
+
+    `arguments` are those of a launch, by name, that the tuner looks at to choose what to try.
+    """
     from seqlab.kernels import compile_for
 
     configs = kernel.configs
     if kernel.early_config_prune:
-        configs = kernel.early_config_prune(configs, {}, **constants)
+        configs = kernel.early_config_prune(configs, arguments or {}, **constants)
     for config in configs:
         options = {"num_warps": config.num_warps, "num_stages": config.num_stages}
         compiled = compile_for(kernel, signature, constants | config.kwargs, divisible=divisible, **options)

@@ -7,8 +7,8 @@ For a row of scores z with the true word y, and a scale g that the gradient of t
 A program owns whole rows. There are two ways, and where both are possible the tuner takes the faster:
 
 - A row fits one block. It is read once, stays in registers, and its gradient is written from there. A program may walk
-  from row to row, and load the next one into shared memory while it works on this one (STAGES 2); then there is one
-  program for every multiprocessor.
+  from row to row and load the next ones into shared memory while it works on this one; then there is one program for
+  every multiprocessor.
 - A row is read in blocks that keep a running maximum and a running total, which shrinks whenever the maximum grows
   (Milakov and Gimelshein, 2018). A second pass over the blocks, which the caches still hold, writes the gradient.
 
@@ -37,6 +37,7 @@ import triton.language as tl
 from seqlab.kernels import interpreting, tuned
 from seqlab.lm.cost import cost as cost  # it needs no Triton, so it has a file of its own
 
+SHARED = 227 * 1024  # bytes of shared memory that a program can have on Hopper
 LARGEST = 15  # 2**15 scores fit the registers of one program
 RESCALE_BLOCK = 1024
 RESCALE_PROGRAMS = 2048  # enough to fill a GPU, few enough to start and end at once when there is nothing to do
@@ -47,7 +48,7 @@ CONFIGS = [
         for k in range(5, LARGEST + 1)
         for warps in (1, 2, 4, 8, 16, 32)
     ),
-    *(triton.Config({"BLOCK": n, "WHOLE": True, "STAGES": 2}, num_warps=32) for n in (16384, 32768)),
+    *(triton.Config({"BLOCK": n, "WHOLE": True, "STAGES": 3}, num_warps=32) for n in (16384, 32768)),
 ]
 _seen = set()  # constants for which the kernel was tuned
 
@@ -55,14 +56,15 @@ _seen = set()  # constants for which the kernel was tuned
 def _worth_trying(configs, named_args, COLS, ACC, **others):
     """Give a thread 16 to 64 registers of scores; try to read in parts, or ahead, where the row is long."""
     wide = {tl.float32: 1, tl.float64: 2}[ACC]  # registers a score
+    size = named_args["z_ptr"].element_size()
 
     def worth(threads, BLOCK, WHOLE, STAGES):
         if not WHOLE:
             return COLS >= 16384
         if max(COLS, 32) != BLOCK:
             return False
-        if STAGES == 2:
-            return wide == 1
+        if STAGES > 1:
+            return (STAGES - 1) * BLOCK * size <= SHARED
         if BLOCK == 32768 and threads == 1024:
             return False  # in float32 it needs a few registers more than the 64 that so many threads have
         return BLOCK * wide <= 64 * threads and (threads == 32 or BLOCK * wide >= 16 * threads)
@@ -87,7 +89,7 @@ def _cross_entropy(
     ACC: tl.constexpr,
     BLOCK: tl.constexpr,
     WHOLE: tl.constexpr,  # BLOCK holds the whole row
-    STAGES: tl.constexpr,  # 2: load the next row meanwhile
+    STAGES: tl.constexpr,  # 3: two more rows are on their way meanwhile; 1: none
 ):
     col = tl.arange(0, BLOCK)
     for row in tl.range(tl.program_id(0), B, tl.num_programs(0), num_stages=STAGES):
@@ -172,7 +174,7 @@ def losses(z, y, ignore_index, scale=None, out=None):
     constants = plan(V, z.dtype, gradient, gradient and scale.numel() == 1)
 
     def programs(config):
-        return (min(B, _multiprocessors(z)) if config["STAGES"] == 2 else B,)
+        return (min(B, _multiprocessors(z)) if config["STAGES"] > 1 else B,)
 
     arguments = [z, y, scale.contiguous() if gradient else loss, loss]
     with torch.cuda.device_of(z):

@@ -33,6 +33,7 @@ def variants(V, dtype, gradient, same):
         signature | {"B": "i32", "V": "i32", "ignore": "i32"},
         constants,
         pointers + ["V"] * (V % 16 == 0),
+        {"z_ptr": torch.empty(0, dtype=getattr(torch, dtype))},
     ):
         ptx = form.pop("ptx")
         yield form | {
