@@ -35,13 +35,13 @@ def orders(ns, perplexities, floor):
     return show(fig, f"Perplexity of n-gram models on new sentences. {said}. The source itself: {floor:.2f}.")
 
 
-def race(curves, points):
+def race(curves, counted):
     """Draw bits a character against the seconds of training.
 
     Parameters
     ----------
     curves : dict from a network's name to (seconds, bits), one number of each for every epoch.
-    points : dict from an n-gram model's name to (seconds, bits).
+    counted : dict from n to the (seconds, bits) of an n-gram model.
 
     Returns
     -------
@@ -52,13 +52,13 @@ def race(curves, points):
         curves.items(), PALETTE, ("-", "--", "-."), MARKERS, strict=False
     ):
         ax.plot(seconds, bits, color=colour, linestyle=line, marker=marker, label=name)
-    for name, (seconds, bits) in points.items():
-        ax.plot(seconds, bits, "*", color=PALETTE[3], markersize=9)
-        ax.annotate(name, (seconds, bits), textcoords="offset points", xytext=(7, 0), va="center", fontsize=9)
+    ax.plot(*zip(*counted.values(), strict=True), "*", color=PALETTE[2], markersize=9, label="n-gram, by its n")
+    for n, place in counted.items():
+        ax.annotate(str(n), place, textcoords="offset points", xytext=(4, 6))
     ax.set(xscale="log", xlabel="seconds of training", ylabel="bits a character, new text")
     ax.legend()
     ends = [f"{name}: {bits[-1]:.2f} bits after {seconds[-1]:.1f} s" for name, (seconds, bits) in curves.items()]
-    ends += [f"{name}: {bits:.2f} bits after {seconds:.1f} s" for name, (seconds, bits) in points.items()]
+    ends += [f"n-gram, n = {n}: {bits:.2f} bits after {seconds:.2f} s" for n, (seconds, bits) in counted.items()]
     return show(fig, f"Bits a character on new text against seconds of training. {'; '.join(ends)}.")
 
 
@@ -113,7 +113,7 @@ def surprise(text, bits):
     ax.tick_params(axis="x", length=0)
     ax.set(ylabel="bits", xlim=(-0.7, len(text) - 0.3))
     ax.grid(visible=False, axis="x")
-    ax.legend()
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     dear = np.argsort(-np.asarray(bits), kind="stable")[:3]
     said = ", ".join(f"{text[t]!r} at place {t + 1} with {bits[t]:.1f} bits" for t in sorted(dear))
     return show(fig, f"Cost of each character of {''.join(text)!r}. The dearest are {said}.")
