@@ -1,15 +1,21 @@
 """Cross-entropy as torch functions: over given scores, and over the scores of a linear layer, which are never whole."""
 
+import functools
 from numbers import Integral
 
 import torch
 import torch.nn.functional as F
 
 from seqlab.kernels import pick_backend
+from seqlab.kernels.measured import fastest
 from seqlab.lm.cost import chunk_rows
 from seqlab.shapes import check_shape
 
 FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+WAYS = {  # of the benchmarks -> the backend that they stand for
+    "cross_entropy": {"seqlab Triton": "triton", "F.cross_entropy": "torch"},
+    "linear_cross_entropy": {"seqlab Triton": "triton", "seqlab torch": "torch"},
+}
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -30,7 +36,8 @@ def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", ove
     y : (...) ids of the true words, 0 <= y < V, or `ignore_index`.
     reduction : "mean" over the rows that count (NaN when none does, as in torch), "sum" or "none".
     ignore_index : id of rows that do not count.
-    backend : "torch", "triton" (loss and gradient in one read and one write of the scores), or "auto": Triton on CUDA.
+    backend : "torch", "triton" (loss and gradient in one read and one write of the scores), or "auto": on CUDA
+        what was fastest where it was measured, elsewhere Triton.
     overwrite : allow the gradient to take the place of the scores, which saves their memory when nobody needs them
         again; torch notices when somebody did. The backend "torch" makes no use of it.
 
@@ -57,7 +64,7 @@ def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", ove
     wanted = torch.is_grad_enabled() and z.requires_grad
     if overwrite and wanted and z.is_leaf:
         raise ValueError("overwrite would write the gradient over z, which is a leaf: its values would be lost")
-    if pick_backend(backend, z, y) == "torch":
+    if _way("cross_entropy", backend, {"V": V, "B": y.numel()}, wanted, z, y) == "torch":
         return _by_torch(z, y, reduction, ignore_index)
     rows, ids = z.reshape(-1, V).contiguous(), y.reshape(-1).long()
     if wanted and _early(z, reduction):
@@ -140,7 +147,8 @@ def linear_cross_entropy(h, W, y, b=None, reduction="mean", ignore_index=-100, c
         multiplied with.
     ignore_index : id of rows that do not count.
     chunk : rows at a time; None for the rule of `seqlab.lm.cost.chunk_rows`.
-    backend : "torch", "triton", or "auto": Triton on CUDA. Both work in chunks; the products are torch's.
+    backend : "torch", "triton", or "auto": on CUDA what was fastest where it was measured, elsewhere Triton. Both work
+        in chunks; the products are torch's.
 
     Returns
     -------
@@ -173,12 +181,12 @@ def linear_cross_entropy(h, W, y, b=None, reduction="mean", ignore_index=-100, c
     _check_reduction(reduction)
     if chunk is not None and not (isinstance(chunk, Integral) and chunk >= 1):
         raise ValueError(f"chunk is {chunk!r}; it must be a whole number of rows, at least 1, or None")
-    way = pick_backend(backend, h, W, y, b)
+    wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (h, W, b))
+    way = _way("linear_cross_entropy", backend, {"V": V, "D": D, "M": y.numel()}, wanted, h, W, y, b)
     rows, ids = h.reshape(-1, D), y.reshape(-1).long()
     if chunk is None:
         copies = 3 if way == "torch" and h.dtype.itemsize == 2 else 1
         chunk = chunk_rows(len(rows), D, V, h.is_cuda, copies)
-    wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (h, W, b))
     if wanted and _early(h, reduction):
         count = _count(ids, reduction, ignore_index, h)
         return _LinearEarly.apply(rows, W, b, ids, count, ignore_index, chunk, way)
@@ -317,6 +325,22 @@ def _autocast(*tensors):
         return tensors
     dtype = torch.get_autocast_dtype(kind)
     return tuple(t if t is None or t.dtype == torch.float64 else t.to(dtype) for t in tensors)
+
+
+def _way(benchmark, backend, sizes, wanted, *tensors):
+    """Choose the backend; "auto" takes on CUDA what was fastest where it was measured, elsewhere Triton."""
+    way = pick_backend(backend, *tensors)
+    if backend != "auto" or way == "torch":
+        return way
+    shape = (*sizes.items(), ("dtype", str(tensors[0].dtype).removeprefix("torch.")))
+    return _measured(benchmark, torch.cuda.get_device_name(tensors[0].device), shape, wanted) or way
+
+
+@functools.lru_cache(maxsize=1024)
+def _measured(benchmark, device, shape, wanted):
+    passes = "forward and backward" if wanted else "forward"
+    ways = WAYS[benchmark]
+    return ways.get(fastest(benchmark, device, dict(shape), passes, ways=tuple(ways)))
 
 
 def _check_float(name, tensor):

@@ -1,13 +1,14 @@
 """Cross-entropy alone and behind a linear layer, both backends against torch in float64; and the memory they need."""
 
 import gc
+import json
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from seqlab.kernels import has_triton, interpreting
-from seqlab.lm import cost, cross_entropy, linear_cross_entropy
+from seqlab.kernels import has_triton, interpreting, measured
+from seqlab.lm import cost, cross_entropy, functional, linear_cross_entropy
 
 WAYS = ["torch", pytest.param("triton", marks=pytest.mark.skipif(not has_triton(), reason="Triton is for Linux alone"))]
 DEVICE = "cuda" if has_triton() and not interpreting() else "cpu"
@@ -386,6 +387,39 @@ def test_the_rule_for_chunks_keeps_to_an_eighth_where_the_rows_are_many():
     assert cost.chunk_rows(8192, 2048, 32768, on_gpu=True) == 448
     assert [cost.chunk_rows(M, 8, 100, on_gpu=False) for M in (0, 1, 63, 65)] == [1, 1, 63, 64]
     assert cost.chunk_rows(700, 5000, 1000, on_gpu=True) == 384  # gradients that are larger than the scores
+
+
+def test_auto_takes_what_was_measured_to_be_fastest(monkeypatch, tmp_path):
+    def row(passes, way, seconds):
+        shape = {"B": 1024, "V": 50, "dtype": "float32"}
+        return {"shape": shape, "pass": passes, "way": way, "right": True, "seconds": seconds}
+
+    rows = [row("forward", "seqlab Triton", 1.0), row("forward", "F.cross_entropy", 2.0)]
+    rows += [row("forward and backward", "seqlab Triton", 3.0), row("forward and backward", "F.cross_entropy", 2.0)]
+    rows += [row("forward and backward", "torch.compile", 1.0)]  # no backend of ours
+    report = {"benchmark": "cross_entropy", "device": {"name": "a GPU"}, "date": "2026-01-01", "rows": rows}
+    (tmp_path / "measured.json").write_text(json.dumps(report))
+    monkeypatch.setattr(measured, "MEASUREMENTS", tmp_path)
+    monkeypatch.setattr(functional, "pick_backend", lambda backend, *t: "triton" if backend == "auto" else backend)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+    functional._measured.cache_clear()
+
+    def way(V, backend="auto", wanted=True, benchmark="cross_entropy"):
+        return functional._way(benchmark, backend, {"V": V, "B": 1000}, wanted, torch.zeros(1))
+
+    assert (way(50), way(50, wanted=False)) == ("torch", "triton")
+    assert way(50, backend="triton") == "triton"
+    assert way(5000) == "triton"  # nothing near was measured
+    assert way(50, benchmark="linear_cross_entropy") == "triton"
+
+
+def test_the_ways_that_auto_knows_are_those_of_the_benchmarks():
+    from seqlab.bench import BENCHMARKS
+
+    for name, ways in functional.WAYS.items():
+        case = BENCHMARKS[name].cases(BENCHMARKS[name].shapes["small"][0], DEVICE)[0]
+        absent = set() if has_triton() else {"seqlab Triton"}
+        assert set(ways) - absent <= {*case.ours, *case.peers}
 
 
 @pytest.mark.parametrize(
