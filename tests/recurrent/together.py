@@ -14,8 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from triton.runtime import interpreter
 
 
-def run_together(monkeypatch, late=0.01):
-    """Patch the interpreter; the first program of a launch starts `late` seconds after the others."""
+def run_together(monkeypatch, together=True, late=0.05):
+    """Patch the interpreter; the first program of a launch starts `late` seconds after the others.
+
+    With together=False it starts when the others have ended, which they only do where they do not wait for it.
+    """
     mine = threading.local()
     builder = interpreter.interpreter_builder
 
@@ -28,14 +31,19 @@ def run_together(monkeypatch, late=0.01):
         converted = {n: v if n in self.constexprs else interpreter._implicit_cvt(v) for n, v in given.items()}
 
         def program(place):
-            if place == (0, 0, 0):
+            if together and place == (0, 0, 0):
                 time.sleep(late)
             builder.set_grid_idx(*place)
-            self.fn(**converted)
+            try:
+                self.fn(**converted)
+            except Exception:
+                given["count_ptr"].fill_(1 << 30)  # or those that wait for this program would wait for ever
+                raise
 
         try:
-            with ThreadPoolExecutor(grid[0] * grid[1] * grid[2]) as pool:
-                list(pool.map(program, itertools.product(*map(range, grid))))
+            places = [*itertools.product(*map(range, grid))]
+            with ThreadPoolExecutor(len(places) if together else 1) as pool:
+                list(pool.map(program, reversed(places)))
         finally:
             scope.restore()
 

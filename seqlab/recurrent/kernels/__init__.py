@@ -4,19 +4,17 @@
 the arithmetic of the cells and `sizes` which kernel a size gets.
 """
 
-from seqlab.kernels import interpreting
-from seqlab.recurrent.cost import cost
+from seqlab.kernels import interpreting as interpreting
+from seqlab.recurrent.cost import cost as cost
 from seqlab.recurrent.kernels.gru import gru_recurrence
 from seqlab.recurrent.kernels.lstm import lstm_recurrence
-from seqlab.recurrent.kernels.rnn import _resident, recurrence
+from seqlab.recurrent.kernels.rnn import _resident as _resident
+from seqlab.recurrent.kernels.rnn import recurrence
 from seqlab.recurrent.kernels.sizes import choose, is_resident
 
 __all__ = [
-    "_resident",
     "choose",
-    "cost",
     "gru_recurrence",
-    "interpreting",
     "is_resident",
     "lstm_recurrence",
     "recurrence",

@@ -19,8 +19,9 @@ def tanh(x):
 
 @triton.jit
 def sigmoid(x):
-    """Far below 0, exp(-x) is Inf and the quotient 0, as it should be."""
-    return 1 / (1 + tl.exp(-x))
+    """1 / (1 + exp(-x)), written with exp(-abs(x)), which cannot overflow."""
+    e = tl.exp(-tl.abs(x))
+    return tl.where(x < 0, e, 1) / (1 + e)
 
 
 @triton.jit
