@@ -77,6 +77,7 @@ class _Grading:
         self.answers, self.owners = {}, {}  # answer id -> source; its code object's name -> answer id
         self.results, self.pending = {}, list(self.by_id)
         self.strikes, self.stubbed = {}, set()  # answers whose checks hung or died; answers whose own cell did
+        self.broken = {}  # what an answer's own cell raised
         self.outcome, self.problems, self.shown, self.told = Outcome.GRADED, [], {}, set()
 
     def record(self):
@@ -233,6 +234,8 @@ class _Grading:
             elif result.state in (State.TIMEOUT, State.DIED):
                 self.stubbed.add(cell.id)
                 self.settle_all(result.state, self.ended(result.state, result.error, run), cell.id)
+            elif result.state is State.ERROR:
+                self.broken[cell.id] = result.error
 
     def look_at_provided(self, runs):
         """Report the assignment's own cells that failed wherever they ran: closed modules may stop one in some runs."""
@@ -274,12 +277,21 @@ class _Grading:
     def raised(self, error, cell):
         """Say what a check's cell raised: all of it where the check is public, else no more than a built-in's name."""
         name, text, _ = error
+        if name == "NameError" and cell.answer in self.broken:
+            return f"the answer's own cell stopped before its end: {self.raised_by_answer(cell)}"
         if not cell.visible:
             return f"your code raised {name}" if name in EXCEPTIONS else "your code raised an exception"
         told = f"your code raised {clean(name, 80)}" + (f": {clean(text, 300)}" if text else "") + self.place(error)
         if name in ("NameError", "ModuleNotFoundError"):
             told += "; only the answer cells and the cells that came with the assignment are run"
         return told
+
+    def raised_by_answer(self, cell):
+        """What stopped the answer's own cell, such as the import of a closed module."""
+        name, text, _ = self.broken[cell.answer]
+        if not cell.visible:
+            return name if name in EXCEPTIONS else "an exception"
+        return clean(name, 80) + (f": {clean(text, 300)}" if text else "") + self.place(self.broken[cell.answer])
 
     def place(self, error):
         """The answer's line that an error passed through last, in words."""

@@ -182,6 +182,10 @@ class TestSandboxed:
         record = grade(submission({"softmax": code}), assignment)
         assert record.score == FULL - 5
         assert "scipy.special is closed for this question" in record.shown["softmax"]
+        told = messages(record)
+        assert "own cell stopped before its end: ImportError: scipy.special is closed" in told["softmax-values"]
+        hidden = [one.id for one in assignment.checks if one.answer == "softmax" and not one.visible]
+        assert all("before its end: ImportError." in f"{told[name]}." for name in hidden), told
 
     def test_another_answers_open_book_does_not_open_this_one(self, assignment):
         code = SOLUTIONS["double"] + "\nfrom scipy.special import softmax as good\n"
