@@ -98,7 +98,7 @@ def test_groups_do_not_wait_for_each_other(several):
 @interpreted
 @pytest.mark.parametrize("cell", CELLS)
 def test_without_the_barrier_a_program_that_is_late_spoils_the_numbers(cell, several, monkeypatch):
-    monkeypatch.setattr(grid, "_wait", lambda count_ptr, arrivals: None)
+    monkeypatch.setattr(grid, "wait", lambda count_ptr, arrivals: None)
     run_together(monkeypatch, together=False)
     forward, _ = errors(cell, arguments(cell, 2, 3, 2, 40))
     assert not max(forward.values()) <= 1e-3

@@ -18,63 +18,34 @@ A product is split along its sum, a part to each warp: 16 rows by 16 units would
 work, and the sum of K / 16 tensor-core steps, each of which waits for the one before, would take longer than the
 barrier.
 
-What is checked where: Triton's interpreter runs programs one after the other, so it checks these kernels with one
-slice, where nobody waits for another; that slices are cut right is checked with NumPy, and what the kernels use by
-compiling them. The barrier itself needs a GPU.
+What is checked where: Triton's interpreter runs programs one after the other, so there a launch has one slice; the
+tests also run several slices side by side, in threads, so that they do wait for each other, and compile every size that
+is benchmarked. What only a GPU can show is that its memory makes what was published visible in the order that `arrive`
+and `wait` ask for, that the cooperative launch starts, and the speed. So backend="auto" leaves these sizes to torch
+until a measurement says otherwise.
 """
 
 import torch
 import triton
 import triton.language as tl
 
-from seqlab.recurrent.kernels import cells, common, sizes
-from seqlab.recurrent.kernels.cells import load, load3, load4, store, store3, store4
-
-
-@triton.jit
-def _arrive(count_ptr):
-    """Tell the other programs of the group that this one has published its part."""
-    tl.debug_barrier()  # every thread of this program has written
-    tl.atomic_add(count_ptr, 1, sem="release", scope="gpu")
-
-
-@triton.jit
-def _wait(count_ptr, arrivals):
-    """Wait until so many arrivals are counted; then what was written before them can be read.
-
-    The counter only grows, so nobody has to set it back. To add 0 is the read that Triton can order before later reads.
-    """
-    seen = tl.atomic_add(count_ptr, 0, sem="acquire", scope="gpu")
-    while seen < arrivals:
-        seen = tl.atomic_add(count_ptr, 0, sem="acquire", scope="gpu")
-    tl.debug_barrier()  # no thread of this program reads earlier
-
-
-@triton.jit
-def _hold(M_ptr, FIRST: tl.constexpr, LENGTH: tl.constexpr, ALL: tl.constexpr, WIDE: tl.constexpr, SPLIT: tl.constexpr):
-    """(SPLIT, LENGTH / SPLIT, WIDE): of the ALL rows of this slice's weights, LENGTH from FIRST on."""
-    PART: tl.constexpr = LENGTH // SPLIT
-    k = FIRST + tl.arange(0, SPLIT)[:, None, None] * PART + tl.arange(0, PART)[None, :, None]
-    wide = tl.arange(0, WIDE)[None, None, :]
-    return tl.load(M_ptr + (tl.program_id(0) * ALL + k) * WIDE + wide)
-
-
-@triton.jit
-def _read(state_ptr, LENGTH: tl.constexpr, ALL: tl.constexpr, ROWS: tl.constexpr, SPLIT: tl.constexpr):
-    """(SPLIT, ROWS, LENGTH / SPLIT): of what the group published. L1 may hold an older step, so this reads L2."""
-    PART: tl.constexpr = LENGTH // SPLIT
-    row = (tl.program_id(1) * ROWS + tl.arange(0, ROWS))[None, :, None]
-    k = tl.arange(0, SPLIT)[:, None, None] * PART + tl.arange(0, PART)[None, None, :]
-    return tl.load(state_ptr + row * ALL + k, cache_modifier=".cg")
-
-
-@triton.jit
-def _apart(a, ROWS: tl.constexpr, UNITS: tl.constexpr):
-    """(ROWS, 4 UNITS) -> four (ROWS, UNITS), without leaving the program."""
-    even, odd = a.reshape(ROWS, 2, 2, UNITS).permute(0, 3, 1, 2).split()
-    first, third = even.split()
-    second, fourth = odd.split()
-    return first, second, third, fourth
+from seqlab.recurrent.kernels import common, sizes
+from seqlab.recurrent.kernels.cells import (
+    gru_cell,
+    gru_slopes,
+    load,
+    load3,
+    load4,
+    lstm_cell,
+    lstm_slopes,
+    rnn_cell,
+    rnn_slope,
+    sigmoid,
+    store,
+    store3,
+    store4,
+)
+from seqlab.recurrent.kernels.meeting import apart, arrive, hold, read, wait
 
 
 @triton.jit
@@ -110,49 +81,44 @@ def _forward(
     mine = row * K + col
     half = tl.num_programs(1) * ROWS * K
     count_ptr += tl.program_id(1)
-    M = _hold(M_ptr, 0, K, K, SLOTS * UNITS, SPLIT).to(DOT)
+    M = hold(M_ptr, 0, K, K, SLOTS * UNITS, SPLIT).to(DOT)
     start = row.to(tl.int64) * T * H
     if CELL == "lstm":
         c = load(c0_ptr + row * H + col, inside, ACC)
-        z_i, z_f, z_g, z_o = load4(z_ptr + 4 * start + col, H, inside, ACC)
-    elif CELL == "gru":
+    if CELL == "gru":
         h = load(h0_ptr + row * H + col, inside, ACC)
         b_r, b_u, b_n = load3(b_ptr + col, H, col < H, ACC)
-        z_r, z_u, z_n = load3(z_ptr + 3 * start + col, H, inside, ACC)
-    else:
-        z = load(z_ptr + start + col, inside, ACC)
     for t in range(T):
-        here = start + t * H
-        more = inside & (t + 1 < T)
-        state = _read(state_ptr + t % 2 * half, K, K, ROWS, SPLIT).to(DOT)
+        here = start + t * H  # z is on its way while the others arrive
+        if CELL == "lstm":
+            z_i, z_f, z_g, z_o = load4(z_ptr + 4 * here + col, H, inside, ACC)
+        elif CELL == "gru":
+            z_r, z_u, z_n = load3(z_ptr + 3 * here + col, H, inside, ACC)
+        else:
+            z = load(z_ptr + here + col, inside, ACC)
+        wait(count_ptr, t * tl.num_programs(0))
+        state = read(state_ptr + t % 2 * half, K, K, ROWS, SPLIT).to(DOT)
         a = tl.sum(tl.dot(state, M, input_precision=PRECISION, out_dtype=ACC), axis=0)
         if CELL == "lstm":
-            a_i, a_f, a_g, a_o = _apart(a, ROWS, UNITS)
+            a_i, a_f, a_g, a_o = apart(a, ROWS, UNITS)
             a_i, a_f, a_g, a_o = a_i + z_i, a_f + z_f, a_g + z_g, a_o + z_o
-            h, c = cells.lstm_cell(a_i, a_f, a_g, a_o, c)
+            h, c = lstm_cell(a_i, a_f, a_g, a_o, c)
         elif CELL == "gru":
-            a_r, a_u, q, _ = _apart(a, ROWS, UNITS)
+            a_r, a_u, q, _ = apart(a, ROWS, UNITS)
             a_r, a_u, q = a_r + z_r + b_r, a_u + z_u + b_u, q + b_n
-            a_n = z_n + cells.sigmoid(a_r) * q
-            h = cells.gru_cell(a_u, a_n, h)
+            a_n = z_n + sigmoid(a_r) * q
+            h = gru_cell(a_u, a_n, h)
         else:
-            h = cells.rnn_cell(a + z, RELU)
-        tl.store(state_ptr + (t + 1) % 2 * half + mine, h.to(state_ptr.dtype.element_ty))
-        _arrive(count_ptr)
-        # While the others arrive: store for later, load for the next step.
+            h = rnn_cell(a + z, RELU)
+        store(state_ptr + (t + 1) % 2 * half + mine, h, True)
+        arrive(count_ptr)
         store(h_ptr + here + col, h, inside)
         if CELL == "lstm":
             store(c_ptr + here + col, c, inside)
             if KEEP:
                 store4(a_ptr + 4 * here + col, H, a_i, a_f, a_g, a_o, inside)
-            z_i, z_f, z_g, z_o = load4(z_ptr + 4 * (here + H) + col, H, more, ACC)
-        elif CELL == "gru":
-            if KEEP:
-                store4(a_ptr + 4 * here + col, H, a_r, a_u, a_n, q, inside)
-            z_r, z_u, z_n = load3(z_ptr + 3 * (here + H) + col, H, more, ACC)
-        else:
-            z = load(z_ptr + here + H + col, more, ACC)
-        _wait(count_ptr, (t + 1) * tl.num_programs(0))
+        elif CELL == "gru" and KEEP:
+            store4(a_ptr + 4 * here + col, H, a_r, a_u, a_n, q, inside)
 
 
 @triton.jit
@@ -185,63 +151,67 @@ def _backward(
     PRECISION: tl.constexpr,
 ):
     SLOTS: tl.constexpr = 1 if CELL == "rnn" else 4
-    PIECE: tl.constexpr = K if CELL == "rnn" else 2 * K  # two gates at a time take half the shared memory of four
+    # What is read is multiplied in pieces: of all gates at once, it would take too much shared memory.
+    PIECES: tl.constexpr = SLOTS if DOT.primitive_bitwidth == 32 else (SLOTS + 1) // 2
+    PIECE: tl.constexpr = SLOTS * K // PIECES
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
     col = tl.program_id(0) * UNITS + tl.arange(0, UNITS)[None, :]
     inside = (row < B) & (col < H)
     mine = row * SLOTS * K + col
     half = tl.num_programs(1) * ROWS * SLOTS * K
     count_ptr += tl.program_id(1)
-    M = _hold(M_ptr, 0, PIECE, SLOTS * K, UNITS, SPLIT).to(DOT)
-    if SLOTS > 1:
-        M_rest = _hold(M_ptr, PIECE, PIECE, SLOTS * K, UNITS, SPLIT).to(DOT)
-    from_h = tl.zeros((ROWS, UNITS), ACC)  # what the later steps want of the state
-    here = (row.to(tl.int64) * T + T - 1) * H
+    M = ()
+    for n in tl.static_range(PIECES):
+        M = M + (hold(M_ptr, n * PIECE, PIECE, SLOTS * K, UNITS, SPLIT).to(DOT),)  # noqa: RUF005, which Triton does not know
+    last = (row.to(tl.int64) * T + T - 1) * H
+    nothing = tl.zeros((ROWS, UNITS), ACC)
+    dh, directly = nothing, nothing  # directly: what the later steps want of this state by the GRU's own way
     if CELL == "lstm":
-        from_c = tl.zeros((ROWS, UNITS), ACC)  # and of the cell
-        c = load(c_ptr + here + col, inside, ACC)
-    for s in range(T):
-        dh = from_h + load(dh_ptr + here + col, inside, ACC)
+        dc, from_c = nothing, nothing  # from_c: what the later steps want of this cell
+        c = load(c_ptr + last + col, inside, ACC)
+    for s in range(T + 1):  # once more, for the state and cell before the first step
+        here = last - s * H
+        step = inside & (s < T)  # what is loaded here is on its way while the others arrive
+        dh = directly + load(dh_ptr + here + col, step, ACC)
+        if CELL == "lstm":
+            a_i, a_f, a_g, a_o = load4(a_ptr + 4 * here + col, H, step, ACC)
+            before = load(tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H) + col, step, ACC)
+            dc = from_c
+            if HAS_DC:
+                dc += load(dc_ptr + here + col, step, ACC)
+        else:
+            h = load(h_ptr + here + col, step, ACC)
+            if CELL == "gru":
+                a_r, a_u, a_n, q = load4(a_ptr + 4 * here + col, H, step, ACC)
+        wait(count_ptr, s * tl.num_programs(0))
+        published = state_ptr + s % 2 * half
+        part = tl.zeros((SPLIT, ROWS, UNITS), ACC)
+        for n in tl.static_range(PIECES):
+            state = read(published + n * PIECE, PIECE, SLOTS * K, ROWS, SPLIT)
+            part = tl.dot(state.to(DOT), M[n], acc=part, input_precision=PRECISION, out_dtype=ACC)
+        dh += tl.sum(part, axis=0)
         spot = state_ptr + (s + 1) % 2 * half + mine
         if CELL == "lstm":
-            a_i, a_f, a_g, a_o = load4(a_ptr + 4 * here + col, H, inside, ACC)
-            before = load(tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H) + col, inside, ACC)
-            if HAS_DC:
-                from_c += load(dc_ptr + here + col, inside, ACC)
-            d_i, d_f, d_g, d_o, from_c = cells.lstm_slopes(a_i, a_f, a_g, a_o, c, before, dh, from_c)
+            d_i, d_f, d_g, d_o, from_c = lstm_slopes(a_i, a_f, a_g, a_o, c, before, dh, dc)
             c = before
             store4(spot, K, d_i, d_f, d_g, d_o, True)
         elif CELL == "gru":
-            a_r, a_u, a_n, q = load4(a_ptr + 4 * here + col, H, inside, ACC)
-            before = load(h_ptr + here + col, inside, ACC)
-            d_r, d_u, d_n, d_q, directly = cells.gru_slopes(a_r, a_u, a_n, q, before, dh)
+            d_r, d_u, d_n, d_q, directly = gru_slopes(a_r, a_u, a_n, q, h, dh)
             store3(spot, K, d_r, d_u, d_q, True)
         else:
-            d = cells.rnn_slope(load(h_ptr + here + col, inside, ACC), dh, RELU)
+            d = rnn_slope(h, dh, RELU)
             store(spot, d, True)
-        _arrive(count_ptr)
+        arrive(count_ptr)
         if CELL == "lstm":
-            store4(da_ptr + 4 * here + col, H, d_i, d_f, d_g, d_o, inside)
+            store4(da_ptr + 4 * here + col, H, d_i, d_f, d_g, d_o, step)
         elif CELL == "gru":
-            store3(da_ptr + 3 * here + col, H, d_r, d_u, d_n, inside)
-            store(dq_ptr + here + col, d_q, inside)
+            store3(da_ptr + 3 * here + col, H, d_r, d_u, d_n, step)
+            store(dq_ptr + here + col, d_q, step)
         else:
-            store(da_ptr + here + col, d, inside)
-        _wait(count_ptr, (s + 1) * tl.num_programs(0))
-        published = state_ptr + (s + 1) % 2 * half
-        part = tl.dot(
-            _read(published, PIECE, SLOTS * K, ROWS, SPLIT).to(DOT), M, input_precision=PRECISION, out_dtype=ACC
-        )
-        if SLOTS > 1:
-            rest = _read(published + PIECE, PIECE, SLOTS * K, ROWS, SPLIT).to(DOT)
-            part = tl.dot(rest, M_rest, acc=part, input_precision=PRECISION, out_dtype=ACC)
-        from_h = tl.sum(part, axis=0)
-        if CELL == "gru":
-            from_h += directly
-        here -= H
-    store(dh0_ptr + row * H + col, from_h, inside)
+            store(da_ptr + here + col, d, step)
+    store(dh0_ptr + row * H + col, dh, inside)
     if CELL == "lstm":
-        store(dc0_ptr + row * H + col, from_c, inside)
+        store(dc0_ptr + row * H + col, dc, inside)
 
 
 def cut(weights, share, cell):

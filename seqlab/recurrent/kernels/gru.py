@@ -101,19 +101,23 @@ def _backward(
     M_u = tl.load(M + COLS * COLS).to(DOT)
     M_n = tl.load(M + 2 * COLS * COLS).to(DOT)
     last = (row * T + T - 1) * H
-    from_later = tl.zeros((ROWS, COLS), ACC)  # what the later steps want of the state
-    for s in range(T):
+    nothing = tl.zeros((ROWS, COLS), ACC)
+    d_r, d_u, d_q, directly = nothing, nothing, nothing, nothing  # what the later steps want
+    dh = nothing
+    for s in range(T + 1):  # once more, for the state before the first step
         here = last - s * H
-        a_r, a_u, a_n, q = load4(a_ptr + 4 * here + col, H, inside, ACC)
-        before = load(before_ptr + here + col, inside, ACC)
-        dh = from_later + load(dh_ptr + here + col, inside, ACC)
-        d_r, d_u, d_n, d_q, from_later = gru_slopes(a_r, a_u, a_n, q, before, dh)
-        store3(da_ptr + 3 * here + col, H, d_r, d_u, d_n, inside)
-        store(dq_ptr + here + col, d_q, inside)
-        from_later = product(d_r, M_r, from_later, PRECISION)
-        from_later = product(d_u, M_u, from_later, PRECISION)
-        from_later = product(d_q, M_n, from_later, PRECISION)
-    store(dh0_ptr + row * H + col, from_later, inside)
+        step = inside & (s < T)  # what is loaded here is on its way while the products are computed
+        a_r, a_u, a_n, q = load4(a_ptr + 4 * here + col, H, step, ACC)
+        before = load(before_ptr + here + col, step, ACC)
+        dh = load(dh_ptr + here + col, step, ACC)
+        from_h = product(d_r, M_r, directly, PRECISION)
+        from_h = product(d_u, M_u, from_h, PRECISION)
+        from_h = product(d_q, M_n, from_h, PRECISION)
+        dh += from_h
+        d_r, d_u, d_n, d_q, directly = gru_slopes(a_r, a_u, a_n, q, before, dh)
+        store3(da_ptr + 3 * here + col, H, d_r, d_u, d_n, step)
+        store(dq_ptr + here + col, d_q, step)
+    store(dh0_ptr + row * H + col, dh, inside)
 
 
 def _resident_forward(z, h0, W_hh, h, b_hh, a):

@@ -98,26 +98,28 @@ def _backward(
     M_o = tl.load(M + 3 * COLS * COLS).to(DOT)
     last = (row * T + T - 1) * H
     c = load(c_ptr + last + col, inside, ACC)
-    from_h = tl.zeros((ROWS, COLS), ACC)  # what the later steps want of h and of c
-    from_c = tl.zeros((ROWS, COLS), ACC)
-    for s in range(T):
+    nothing = tl.zeros((ROWS, COLS), ACC)
+    d_i, d_f, d_g, d_o, from_c = nothing, nothing, nothing, nothing, nothing  # what the later steps want
+    dh, dc = nothing, nothing
+    for s in range(T + 1):  # once more, for the state and cell before the first step
         here = last - s * H
-        a_i, a_f, a_g, a_o = load4(a_ptr + 4 * here + col, H, inside, ACC)
-        before = tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H)
-        c_before = load(before + col, inside, ACC)
-        dh = from_h + load(dh_ptr + here + col, inside, ACC)
-        if HAS_DC:
-            from_c += load(dc_ptr + here + col, inside, ACC)
-        d_i, d_f, d_g, d_o, from_c = lstm_slopes(a_i, a_f, a_g, a_o, c, c_before, dh, from_c)
-        store4(da_ptr + 4 * here + col, H, d_i, d_f, d_g, d_o, inside)
-        from_h = product(d_i, M_i, tl.zeros((ROWS, COLS), ACC), PRECISION)
+        step = inside & (s < T)  # what is loaded here is on its way while the products are computed
+        a_i, a_f, a_g, a_o = load4(a_ptr + 4 * here + col, H, step, ACC)
+        before = load(tl.where(s + 1 < T, c_ptr + here - H, c0_ptr + row * H) + col, step, ACC)
+        dh = load(dh_ptr + here + col, step, ACC)
+        from_h = product(d_o, M_o, nothing, PRECISION)
         from_h = product(d_f, M_f, from_h, PRECISION)
         from_h = product(d_g, M_g, from_h, PRECISION)
-        from_h = product(d_o, M_o, from_h, PRECISION)
-        c = c_before
-    first = row * H + col
-    store(dh0_ptr + first, from_h, inside)
-    store(dc0_ptr + first, from_c, inside)
+        from_h = product(d_i, M_i, from_h, PRECISION)
+        dh += from_h
+        dc = from_c
+        if HAS_DC:
+            dc += load(dc_ptr + here + col, step, ACC)
+        d_i, d_f, d_g, d_o, from_c = lstm_slopes(a_i, a_f, a_g, a_o, c, before, dh, dc)
+        store4(da_ptr + 4 * here + col, H, d_i, d_f, d_g, d_o, step)
+        c = before
+    store(dh0_ptr + row * H + col, dh, inside)
+    store(dc0_ptr + row * H + col, dc, inside)
 
 
 def _resident_forward(z, h0, W_hh, h, c0, c, a):

@@ -23,16 +23,6 @@ from seqlab.recurrent.kernels.cells import rnn_cell, rnn_slope
 from seqlab.recurrent.kernels.sizes import ROWS, chip_of, plan, width
 
 
-@triton.jit
-def _finish(total, h_ptr, inside, BACKWARD: tl.constexpr, RELU: tl.constexpr):
-    """Forward: squash. Backward: multiply by the slope, written with the state h that the forward pass stored."""
-    if BACKWARD:
-        h = tl.load(h_ptr, mask=inside, other=0.0).to(total.dtype)
-        return rnn_slope(h, total, RELU)
-    else:
-        return rnn_cell(total, RELU)
-
-
 def _worth_trying(configs, named_args, COLS, **others):
     """Keep a warp for every 8 or 16 columns, at most 8: fewer overflow the registers, more wait for each other."""
     return [config for config in configs if min(COLS // 16, 8) <= config.num_warps <= COLS // 8]
@@ -73,9 +63,14 @@ def _resident(
         here += (T - 1) * H
         step = -H
     for _ in range(T):
-        total = tl.load(in_ptr + here, mask=inside, other=0.0).to(ACC)
-        total = tl.dot(state.to(DOT), M, acc=total, input_precision=PRECISION, out_dtype=ACC)
-        state = _finish(total, h_ptr + here, inside, BACKWARD, RELU)
+        heard = tl.load(in_ptr + here, mask=inside, other=0.0).to(ACC)  # on its way while the product is computed
+        if BACKWARD:
+            h = tl.load(h_ptr + here, mask=inside, other=0.0).to(ACC)
+        total = heard + tl.dot(state.to(DOT), M, input_precision=PRECISION, out_dtype=ACC)
+        if BACKWARD:
+            state = rnn_slope(h, total, RELU)
+        else:
+            state = rnn_cell(total, RELU)
         tl.store(out_ptr + here, state.to(out_ptr.dtype.element_ty), mask=inside)
         here += step
 

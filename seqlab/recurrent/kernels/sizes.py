@@ -120,9 +120,9 @@ def share(cell, H, dtype, B, chip):
 
 
 def shared_memory(K, columns, dtype):
-    """Bytes: the weights; and what is read at a step, two gates of it at a time, or the parts of the sum."""
+    """Bytes: the weights, of float32 as two parts; and what is read of two gates, or one, or the parts of the sum."""
     weights = K * columns * dtype.itemsize * (2 if dtype == torch.float32 else 1)
-    read = 2 * ROWS * K * dtype.itemsize
+    read = ROWS * K * dtype.itemsize * (1 if dtype == torch.float32 else 2)
     return weights + max(read, SPLIT * ROWS * columns * max(4, dtype.itemsize))
 
 
