@@ -119,11 +119,20 @@ def share(cell, H, dtype, B, chip):
     return best
 
 
+def _held(weights, dtype):
+    """Bytes of so many weights; of float32 the tensor cores need two parts."""
+    return weights * dtype.itemsize * (2 if dtype == torch.float32 else 1)
+
+
+def resident_memory(cell, K, dtype):
+    """Bytes of shared memory: all weights, and room for a step's four tiles."""
+    return _held(GATES[cell] * K * K, dtype) + 4 * ROWS * K * dtype.itemsize
+
+
 def shared_memory(K, columns, dtype):
-    """Bytes: the weights, of float32 as two parts; and what is read of two gates, or one, or the parts of the sum."""
-    weights = K * columns * dtype.itemsize * (2 if dtype == torch.float32 else 1)
+    """Bytes of shared memory: the weights; and what is read of two gates, or one, or the parts of the sum."""
     read = ROWS * K * dtype.itemsize * (1 if dtype == torch.float32 else 2)
-    return weights + max(read, SPLIT * ROWS * columns * max(4, dtype.itemsize))
+    return _held(K * columns, dtype) + max(read, SPLIT * ROWS * columns * max(4, dtype.itemsize))
 
 
 def is_resident(H, dtype, cell="rnn"):
@@ -150,8 +159,7 @@ def plan(cell, H, dtype, B, chip):
     ValueError
         when the multiprocessors together cannot hold the weights.
     """
-    weights = GATES[cell] * width(H) ** 2 * dtype.itemsize
-    if is_resident(H, dtype, cell) and weights < chip.shared:
+    if is_resident(H, dtype, cell) and resident_memory(cell, width(H), dtype) <= chip.shared:
         return None
     found = share(cell, H, dtype, B, chip)
     if found is None:
