@@ -40,7 +40,7 @@ class Chip:
     columns: float
 
 
-HOPPER = Chip(processors=132, slices=132, shared=227 * 1024, columns=128)
+HOPPER = Chip(processors=132, slices=132, shared=227 * 1024, columns=64)
 INTERPRETER = Chip(processors=2, slices=1, shared=inf, columns=inf)  # runs programs one after the other
 
 
