@@ -166,4 +166,7 @@ def test_the_demonstrations_show_what_the_text_says(capsys):
     assert min(learnt[:5]) > 0.8  # the forget gate half shut: it knows nothing
     assert learnt[-1] < 0.01
     assert "below H = 171" in "\n".join(said)
-    assert [line.split()[5] for line in said[-4:]] == ["steps", "steps", "arithmetic", "arithmetic"]
+    table = [line.split() for line in said[-4:]]
+    assert [row[5] for row in table] == ["steps", "steps", "steps", "arithmetic"]
+    assert [row[8] for row in table] == ["steps", "steps", "steps", "memory"]
+    assert {row[2] for row in table} == {"0.75"}
