@@ -20,6 +20,7 @@ from seqlab.text import Vocabulary
 
 BATCH_SIZE, K, LR = 32, 64, 3e-3
 HELD_OUT = 0.05  # of the text, at its end
+SHIPPED = Path(__file__).with_name("letters_shakespeare.npz")
 TRIAL_WINDOWS = 20  # to see how many epochs fit into the minutes
 
 
@@ -136,12 +137,12 @@ def train_letters(
     return log
 
 
-def load_letters(path):
+def load_letters(path=SHIPPED):
     """Read a character model that `seqlab train letters` wrote.
 
     Parameters
     ----------
-    path : the .npz file.
+    path : the .npz file. The one that comes with the package has read Shakespeare; `log["command"]` says how.
 
     Returns
     -------
