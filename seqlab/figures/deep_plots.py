@@ -7,6 +7,7 @@ from seqlab.figures.style import INK, PALETTE, show
 
 MARKERS = "os^vD*"
 LINES = ("-", "--", "-.", ":")
+NICE = [base * 10**power for power in range(6) for base in (1, 1.5, 2, 3, 5, 8)]  # ticks of a logarithmic axis
 
 
 def readers(tasks):
@@ -36,6 +37,7 @@ def readers(tasks):
     ax.set(xlabel="right, %", xlim=(0, 118), xticks=range(0, 101, 25))
     ax.set_ylim(places[-1] + 0.6, -1.7)
     ax.grid(visible=False, axis="y")
+    ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     said = "; ".join(
         f"{task}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
@@ -148,8 +150,9 @@ def regularised(histories):
         ax.set(title=title, ylabel="perplexity")
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("")
-    panels[0].set_yticks([10, 30, 100, 300])
-    panels[1].set_yticks([100, 150, 200, 300])
+        low, high = ax.dataLim.intervaly
+        ax.set_yticks([tick for tick in NICE if low / 1.2 < tick < high * 1.2])
+        ax.set_ylim(low / 1.1, high * 1.1)
     panels[1].set(xlabel="epoch")
     panels[0].legend()
     return show(fig, f"Perplexity after each epoch. On held-out text, {'; '.join(said)}.")
