@@ -30,7 +30,7 @@ def solved(name, *others):
     return space
 
 
-def test_both_assignments_are_there():
+def test_the_assignments_are_there():
     assert {FIRST, SECOND} <= set(NAMES)
 
 
