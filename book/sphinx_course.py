@@ -159,8 +159,26 @@ def mend(page):
     return re.sub(r' id="(exercise|solution|proof)-content"', "", page)
 
 
+def point_back(body, module, objects):
+    """Correct the links from a module's source to its documentation.
+
+    viewcode takes the page's first name for all: where `seqlab.lm` documents a function of `seqlab.lm.reference`, it
+    looks for every function of that module under `seqlab.lm`.
+    """
+
+    def mended(found):
+        parts = found[3].split(".")
+        names = [found[3], *(".".join([module, *parts[i:]]) for i in range(1, len(parts)))]
+        return f"{found[1]}{found[2]}#{next((name for name in names if name in objects), found[3])}"
+
+    return re.sub(r'(class="viewcode-back" href=")([^"#]*)#([^"]+)', mended, body)
+
+
 def finish_page(app, pagename, templatename, context, doctree):
     """Mend the page, mark its languages and describe it, just before it is written."""
+    if pagename.startswith("_modules/") and "body" in context:
+        module = pagename.removeprefix("_modules/").replace("/", ".")
+        context["body"] = point_back(context["body"], module, app.env.domains["py"].objects)
     if doctree is not None:
         context["body"] = mark_languages(mend(context["body"]))
         if description := describe(doctree):

@@ -137,12 +137,13 @@ def train_letters(
     return log
 
 
-def load_letters(path=SHIPPED):
+def load_letters(path=None):
     """Read a character model that `seqlab train letters` wrote.
 
     Parameters
     ----------
-    path : the .npz file. The one that comes with the package has read Shakespeare; `log["command"]` says how.
+    path : the .npz file; None for the one that comes with the package. It has read Shakespeare, and `log["command"]`
+        says how it was made.
 
     Returns
     -------
@@ -156,6 +157,7 @@ def load_letters(path=SHIPPED):
     ValueError
         when the file is none of `seqlab train letters`.
     """
+    path = SHIPPED if path is None else path
     try:
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}

@@ -68,6 +68,18 @@ def test_what_the_extensions_write_wrong_is_mended(course):
     assert course.mend(page) == '<div class="citation" role="listitem"><section>'
 
 
+def test_a_source_page_points_back_to_where_a_name_is_documented(course):
+    documented = {"lm.perplexity", "lm.reference.softmax", "lm.reference.Table.fit"}
+    for written, right in [
+        ("lm.perplexity", "lm.perplexity"),
+        ("lm.softmax", "lm.reference.softmax"),
+        ("lm.Table.fit", "lm.reference.Table.fit"),
+        ("lm.gone", "lm.gone"),
+    ]:
+        link = f'<a class="viewcode-back" href="../../api/lm.html#{written}">'
+        assert course.point_back(link, "lm.reference", documented) == link.replace(written, right)
+
+
 def test_coverage_reads_the_notebooks(course):
     covers = course.coverage(["index", "02-recurrent-networks"])
     assert covers["R1"] == ["02-recurrent-networks"]
