@@ -21,8 +21,8 @@ class LanguageModel(nn.Module):
     cell : "rnn", "gru" or "lstm".
     dropout : probability of dropping a number between embedding and first layer, between layers, and between last
         layer and scores. The path from step to step is left whole (Zaremba, Sutskever and Vinyals 2014).
-    tied : use the embedding as the output's weights, too (Press and Wolf 2017; Inan, Khosravi and Socher 2017).
-        E must then be H. The shared weights begin small, as an output's do.
+    tied : use the embedding as the output's weights, too, :eq:`weight-tying` (Press and Wolf 2017; Inan, Khosravi and
+        Socher 2017). E must then be H. The shared weights begin small, as an output's do.
 
     Raises
     ------
