@@ -224,7 +224,7 @@ def passed(assignment, expected, trial, checks=None):
 
 
 def _takes_inputs(check):
-    calls = (node for node in ast.walk(ast.parse(check.source)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(names.parse(check.source)) if isinstance(node, ast.Call))
     return any(getattr(call.func, "id", getattr(call.func, "attr", "")) == "inputs" for call in calls)
 
 

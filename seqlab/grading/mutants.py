@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 
+from seqlab.grading.names import parse
 from seqlab.grading.source import solution_lines
 
 ARITHMETIC = {
@@ -270,7 +271,7 @@ def mutants(answer):
     -------
     mutants : list of Mutant; no two have the same id or the same source.
     """
-    tree = ast.parse(answer.solution)
+    tree = parse(answer.solution)
     before = ast.unparse(tree)
     made, seen, counts = [], {before}, Counter()
     for line, kind, path, new in _changes(tree, set(solution_lines(answer))):

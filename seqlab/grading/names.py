@@ -2,11 +2,20 @@
 
 import ast
 import symtable
+import threading
+
+ONE_AT_A_TIME = threading.Lock()
+
+
+def parse(source):
+    """`ast.parse` that threads may call: Python 3.11 before 3.11.8 loses count of its depth when two of them parse."""
+    with ONE_AT_A_TIME:
+        return ast.parse(source)
 
 
 def bound(source):
     """The names that a cell binds or changes at its top level, what it imports and patches among them."""
-    names, waiting = set(), list(ast.parse(source).body)
+    names, waiting = set(), list(parse(source).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections import OrderedDict
 
+from seqlab.grading import names
 from seqlab.grading.model import Assignment
 from seqlab.grading.sandbox import ENVIRONMENT
 
@@ -169,7 +170,7 @@ def imported(assignment):
     sources = [cell.source for cell in assignment.cells if cell.role != "text"]
     for source in [*sources, *(answer.solution for answer in assignment.answers)]:
         with contextlib.suppress(SyntaxError, ValueError):
-            for node in ast.walk(ast.parse(source)):
+            for node in ast.walk(names.parse(source)):
                 if isinstance(node, ast.Import):
                     found |= dict.fromkeys(alias.name for alias in node.names)
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -1,5 +1,7 @@
 """What a cell binds and what it takes from others is read from its text."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from seqlab.grading import names
@@ -57,3 +59,9 @@ def test_what_a_text_depends_on_is_found_through_others():
     assert names.needed(["emit(d)"], CELLS) == {"one", "two", "three"}
     assert names.needed(["emit(e)"], CELLS) == {"other"}
     assert names.needed(["emit(1)"], CELLS) == set()
+
+
+def test_threads_may_parse_at_the_same_time():
+    sources = [f"x = [{', '.join(['(1 + (2 * 3))'] * 400)}]; y_{n} = x" for n in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(names.bound, sources)) == [{"x", f"y_{n}"} for n in range(40)]
