@@ -8,7 +8,7 @@ ONE_AT_A_TIME = threading.Lock()
 
 
 def parse(source):
-    """`ast.parse` that threads may call: Python 3.11 before 3.11.8 loses count of its depth when two of them parse."""
+    """`ast.parse` that threads may call: Python 3.11.7, for one, loses count of its depth when two of them parse."""
     with ONE_AT_A_TIME:
         return ast.parse(source)
 
