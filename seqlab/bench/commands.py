@@ -105,15 +105,15 @@ def _bytes(number):
 
 
 def _write(path, report):
-    """Write beside the file and move it there, so that a full disk leaves the old measurements alone."""
+    """Write the report; a full disk leaves the old measurements alone."""
     import json
 
-    beside = path.with_name(path.name + ".new")
+    from seqlab.files import written_aside
+
     try:
-        beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-        beside.replace(path)
+        with written_aside(path) as file:
+            file.write((json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         _stop(f"the measurements could not be written to {path}: {error.strerror}")
     typer.echo(f"written to {path}")
 

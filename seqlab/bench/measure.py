@@ -1,7 +1,6 @@
 """Right before fast: check every way against float64, then time the right ones in turn in one process."""
 
 import datetime
-import importlib.metadata
 import platform
 import statistics
 import time
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from seqlab.kernels import device_named
+from seqlab.machine import versions
 
 FORMAT = 1
 SAMPLE = 0.01  # seconds that one sample should take, so that the clock's own error is small
@@ -63,7 +63,7 @@ def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, tot
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": {"kind": device, "name": _device_name(device), "threads": torch.get_num_threads()},
         "assumed": asdict(known) if known else None,
-        "versions": _versions(),
+        "versions": versions(),
         "rows": rows,
     }
 
@@ -177,11 +177,3 @@ def _device_name(device):
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _versions():
-    names = ("seqlab", "torch", "triton", "numpy")
-    installed = {distribution.metadata["Name"] for distribution in importlib.metadata.distributions()}
-    versions = {name: importlib.metadata.version(name) for name in names if name in installed}
-    cudnn = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()} if torch.cuda.is_available() else {}
-    return {"python": platform.python_version(), **versions, **cudnn}

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from seqlab.kernels import pick_backend
+from seqlab.kernels.gradients import narrowed, refuse_second_derivative
 from seqlab.kernels.measured import fastest
 from seqlab.lm.cost import chunk_rows
 from seqlab.shapes import check_shape
@@ -16,6 +17,7 @@ WAYS = {  # of the benchmarks -> the backend that they stand for
     "cross_entropy": {"seqlab Triton": "triton", "F.cross_entropy": "torch"},
     "linear_cross_entropy": {"seqlab Triton": "triton", "seqlab torch": "torch"},
 }
+INSTEAD = "use cross_entropy with backend='torch'"
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -99,7 +101,7 @@ class _CrossEntropyEarly(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream):
-        _refuse_second_derivative()
+        refuse_second_derivative(INSTEAD)
         return _times(ctx.saved_tensors[0], upstream, "triton"), None, None, None, None
 
 
@@ -116,7 +118,7 @@ class _CrossEntropyLate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream):
-        _refuse_second_derivative()
+        refuse_second_derivative(INSTEAD)
         from seqlab.lm import kernels
 
         z, y = ctx.saved_tensors
@@ -166,7 +168,7 @@ def linear_cross_entropy(h, W, y, b=None, reduction="mean", ignore_index=-100, c
     for name, tensor in {"h": h, "W": W, "b": b}.items():
         if tensor is not None:
             _check_float(name, tensor)
-    h, W, b = _autocast(h, W, b)
+    h, W, b = narrowed(h, W, b)
     for name, tensor in {"W": W, "b": b}.items():
         if tensor is not None and tensor.dtype != h.dtype:
             raise ValueError(f"{name} holds {tensor.dtype} and h holds {h.dtype}; convert one of them")
@@ -206,7 +208,7 @@ class _LinearEarly(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream):
-        _refuse_second_derivative()
+        refuse_second_derivative(INSTEAD)
         gradients = [None if saved is None else _times(saved, upstream, ctx.way) for saved in ctx.saved_tensors]
         return *gradients, *[None] * 5
 
@@ -222,7 +224,7 @@ class _LinearLate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream):
-        _refuse_second_derivative()
+        refuse_second_derivative(INSTEAD)
         _, *gradients = _in_chunks(*ctx.saved_tensors, *ctx.given, upstream, ctx.needs_input_grad[:3])
         return *gradients, *[None] * 4
 
@@ -311,20 +313,6 @@ def _times(saved, upstream, way):
 def _graph_is_kept():
     """Say whether the backward pass that runs now was asked to keep its graph (`retain_graph`) for another."""
     return torch._C._autograd._get_current_graph_task_keep_graph()
-
-
-def _refuse_second_derivative():
-    if torch.is_grad_enabled():  # torch's once_differentiable would let a wrong second derivative through here
-        raise RuntimeError("this gradient cannot be differentiated again: use cross_entropy with backend='torch'")
-
-
-def _autocast(*tensors):
-    """Convert as torch's own products do inside `torch.autocast`."""
-    kind = tensors[0].device.type
-    if not torch.is_autocast_enabled(kind):
-        return tensors
-    dtype = torch.get_autocast_dtype(kind)
-    return tuple(t if t is None or t.dtype == torch.float64 else t.to(dtype) for t in tensors)
 
 
 def _way(benchmark, backend, sizes, wanted, *tensors):

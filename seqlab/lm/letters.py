@@ -11,11 +11,12 @@ import torch
 
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab import data
-from seqlab.lm.machine import described
+from seqlab.files import written_aside
 from seqlab.lm.modules import LanguageModel
 from seqlab.lm.reference import perplexity
-from seqlab.lm.training import evaluate, load_checkpoint, train, written_aside
+from seqlab.lm.training import evaluate, load_checkpoint, train
 from seqlab.lm.zaremba import checkpoint_beside
+from seqlab.machine import described
 from seqlab.text import Vocabulary
 
 BATCH_SIZE, K, LR = 32, 64, 3e-3

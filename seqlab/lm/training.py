@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import math
-import os
 import pickle
 import signal
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from seqlab.files import written_aside
 from seqlab.lm.functional import cross_entropy
 from seqlab.lm.reference import perplexity
 from seqlab.recurrent import clip_by_norm
@@ -326,18 +326,6 @@ class Run:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def written_aside(path):
-    """A file to write to, moved to `path` once it is on the disk: that is the old file or the new one, whole."""
-    path = Path(path)
-    aside = path.with_name(path.name + ".new")
-    with open(aside, "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
 
 
 def load_checkpoint(path, device="cpu"):

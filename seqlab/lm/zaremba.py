@@ -13,10 +13,11 @@ import torch
 
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab import data
-from seqlab.lm.machine import described
+from seqlab.files import written_aside
 from seqlab.lm.modules import LanguageModel
 from seqlab.lm.reference import perplexity
-from seqlab.lm.training import evaluate, train, written_aside
+from seqlab.lm.training import evaluate, train
+from seqlab.machine import described
 from seqlab.text import Vocabulary
 
 SMOKE_TRAIN, SMOKE_TEST = 30_000, 5_000  # words

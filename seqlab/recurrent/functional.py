@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from seqlab.kernels import pick_backend
+from seqlab.kernels.gradients import narrowed
 from seqlab.recurrent.checks import check_steps, check_weights
 from seqlab.recurrent.clipping import clip_by_norm as clip_by_norm
 from seqlab.recurrent.clipping import clip_by_value as clip_by_value
@@ -35,7 +36,7 @@ def rnn(x, h0, W_ih, W_hh, b_ih=None, b_hh=None, nonlinearity="tanh", backend="a
     ValueError
         when a shape, a data type or a device does not fit, there is no step, or a name is unknown.
     """
-    x, h0, W_ih, W_hh, b_ih, b_hh = _narrowed(x, h0, W_ih, W_hh, b_ih, b_hh)
+    x, h0, W_ih, W_hh, b_ih, b_hh = narrowed(x, h0, W_ih, W_hh, b_ih, b_hh)
     _check(1, x, {"h0": h0}, W_ih, W_hh, b_ih, b_hh)
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'")
@@ -80,7 +81,7 @@ def gru(x, h0, W_ih, W_hh, b_ih=None, b_hh=None, reset_after=True, backend="auto
         when a shape, a data type or a device does not fit, there is no step, a name is unknown, or Triton is asked for
         a reset before the product.
     """
-    x, h0, W_ih, W_hh, b_ih, b_hh = _narrowed(x, h0, W_ih, W_hh, b_ih, b_hh)
+    x, h0, W_ih, W_hh, b_ih, b_hh = narrowed(x, h0, W_ih, W_hh, b_ih, b_hh)
     _check(3, x, {"h0": h0}, W_ih, W_hh, b_ih, b_hh)
     refusal = None if reset_after else "reset_after=False has no kernel: use backend='torch' or 'auto'"
     chosen = _choose(backend, "gru", x, h0, W_ih, W_hh, b_ih, b_hh, refusal=refusal)
@@ -145,7 +146,7 @@ def lstm(x, h0, c0, W_ih, W_hh, b_ih=None, b_hh=None, peepholes=None, backend="a
         when a shape, a data type or a device does not fit, there is no step, a name is unknown, or Triton is asked for
         peepholes.
     """
-    x, h0, c0, W_ih, W_hh, b_ih, b_hh, peepholes = _narrowed(x, h0, c0, W_ih, W_hh, b_ih, b_hh, peepholes)
+    x, h0, c0, W_ih, W_hh, b_ih, b_hh, peepholes = narrowed(x, h0, c0, W_ih, W_hh, b_ih, b_hh, peepholes)
     _check(4, x, {"h0": h0, "c0": c0}, W_ih, W_hh, b_ih, b_hh, peepholes)
     refusal = None if peepholes is None else "peepholes have no kernel: use backend='torch' or 'auto'"
     chosen = _choose(backend, "lstm", x, h0, c0, W_ih, W_hh, b_ih, b_hh, peepholes, refusal=refusal)
@@ -204,16 +205,6 @@ def _choose(backend, cell, x, h0, *others, refusal=None):
     from seqlab.recurrent import kernels
 
     return kernels.choose(cell, tuple(x.shape[:2]), h0.shape[1], x.dtype, x.device)
-
-
-def _narrowed(x, *others):
-    """Under autocast every tensor takes its narrow type, as in torch's own layers on a GPU; otherwise all stay."""
-    kind = x.device.type if isinstance(x, torch.Tensor) else ""
-    if not (kind and torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
-        return x, *others
-    wide = (torch.float32, torch.float16, torch.bfloat16)
-    dtype = torch.get_autocast_dtype(kind)
-    return [t.to(dtype) if isinstance(t, torch.Tensor) and t.dtype in wide else t for t in (x, *others)]
 
 
 def _check(gates, x, states, W_ih, W_hh, b_ih, b_hh, peepholes=None):

@@ -205,12 +205,13 @@ def test_a_full_disk_loses_nothing(monkeypatch, tmp_path):
     path = tmp_path / "toy.json"
     path.write_text("before")
 
-    def full(self, text):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(path), "write_text", full)
+    monkeypatch.setattr("seqlab.files.os.fsync", full)
     result = runner.invoke(app, ["bench", "toy", "--shapes", "small", "--repeat", "1", "--out", str(path)])
     assert result.exit_code == 2
     assert f"could not be written to {path}: No space left on device" in result.output.replace("\n", " ")
     assert "ours" in result.output
     assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]

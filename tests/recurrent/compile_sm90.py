@@ -9,8 +9,8 @@ import torch
 from seqlab.bench import BENCHMARKS
 from seqlab.kernels import compile_for
 from seqlab.recurrent.kernels import common, grid, gru, lstm, rnn, sizes
+from tests.sm90 import KINDS
 
-KINDS = {"float32": "*fp32", "bfloat16": "*bf16", "float16": "*fp16"}
 RESIDENT = {
     "rnn": [(rnn._resident, {"BACKWARD": backward, "RELU": relu}) for backward in (0, 1) for relu in (0, 1)],
     "gru": [(gru._forward, {"KEEP": True}), (gru._backward, {})],

@@ -1,30 +1,22 @@
 """Every kernel of the room, compiled for Hopper at the sizes that the benchmarks time, with no GPU."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from seqlab.bench import BENCHMARKS
 from seqlab.kernels import has_triton
+from tests import sm90
 
 pytestmark = [pytest.mark.sm90, pytest.mark.skipif(not has_triton(), reason="Triton exists for Linux alone")]
-PROGRAM = Path(__file__).parent / "compile_sm90.py"
-SHARED = 227 * 1024
 CELLS = ("rnn", "gru", "lstm")
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """Compile in a process of its own, which does not interpret."""
-    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path_factory.mktemp("triton"))}
-    done = subprocess.run([sys.executable, PROGRAM], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return sm90.run("tests.recurrent.compile_sm90", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +44,11 @@ def test_every_kernel_and_every_shape_of_the_benchmarks_is_compiled(compiled):
 
 def test_everything_stays_in_registers(compiled):
     assert not [row for row in compiled if row["spills"]]
-    assert not [row for row in compiled if row["registers"] * row["warps"] * 32 > 65536]
+    assert not [row for row in compiled if row["registers"] * row["warps"] * 32 > sm90.REGISTERS]
 
 
 def test_shared_memory_fits_one_multiprocessor(compiled):
-    assert not [row for row in compiled if row["shared"] > SHARED]
+    assert not [row for row in compiled if row["shared"] > sm90.SHARED]
 
 
 def test_no_kernel_uses_more_shared_memory_than_its_plan_counts(compiled):
@@ -69,7 +61,7 @@ def test_no_kernel_uses_more_shared_memory_than_its_plan_counts(compiled):
         else:
             columns = sizes.slots(row["cell"]) * int(constants["UNITS"])
             planned = sizes.shared_memory(int(constants["K"]), columns, dtype)
-        assert row["shared"] <= planned <= SHARED, row
+        assert row["shared"] <= planned <= sm90.SHARED, row
 
 
 def test_products_run_on_tensor_cores(compiled):

@@ -67,12 +67,6 @@ def check_inputs(gates, z, W_hh, **others):
     pick_backend("triton", z, W_hh, *given.values())
 
 
-def refuse_second_derivative():
-    """torch's once_differentiable would let a wrong second derivative through."""
-    if torch.is_grad_enabled():
-        raise RuntimeError("the kernel's gradient cannot be differentiated again: use backend='torch'")
-
-
 def needs_gradient(*tensors):
     """Say whether a backward pass can follow; without one, nothing is kept for it."""
     return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)

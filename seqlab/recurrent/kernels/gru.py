@@ -13,6 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
+from seqlab.kernels.gradients import refuse_second_derivative
 from seqlab.recurrent.kernels import common, grid
 from seqlab.recurrent.kernels.cells import (
     gru_cell,
@@ -155,7 +156,7 @@ class _GRU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, dh):
-        common.refuse_second_derivative()
+        refuse_second_derivative()
         h0, W_hh, h, a = ctx.saved_tensors
         H = h0.shape[1]
         dh, before = dh.contiguous(), common.before(h0, h)

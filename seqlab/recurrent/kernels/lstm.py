@@ -13,6 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
+from seqlab.kernels.gradients import refuse_second_derivative
 from seqlab.recurrent.kernels import common, grid
 from seqlab.recurrent.kernels.cells import load, load4, lstm_cell, lstm_slopes, product, store, store4
 from seqlab.recurrent.kernels.common import resident_tuned
@@ -156,7 +157,7 @@ class _LSTM(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, dh, dc):
-        common.refuse_second_derivative()
+        refuse_second_derivative()
         h0, c0, W_hh, h, c, a = ctx.saved_tensors
         dh = torch.zeros_like(h) if dh is None else dh.contiguous()
         dc = None if dc is None else dc.contiguous()

@@ -18,6 +18,7 @@ import triton
 import triton.language as tl
 
 from seqlab.kernels import tuned
+from seqlab.kernels.gradients import refuse_second_derivative
 from seqlab.recurrent.kernels import common, grid
 from seqlab.recurrent.kernels.cells import rnn_cell, rnn_slope
 from seqlab.recurrent.kernels.sizes import ROWS, chip_of, plan, width
@@ -100,7 +101,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, dh):
-        common.refuse_second_derivative()
+        refuse_second_derivative()
         h0, W_hh, h = ctx.saved_tensors
         dh, dz = dh.contiguous(), torch.empty_like(h)
         if len(dh):
