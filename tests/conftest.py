@@ -1,7 +1,9 @@
 """Tests run kernels in Triton's interpreter. On a GPU machine, TRITON_INTERPRET=0 runs them on the device instead."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -9,3 +11,12 @@ os.environ.setdefault("TRITON_INTERPRET", "1")
 # A busy machine is slow; that is no defect of the code under test.
 settings.register_profile("seqlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seqlab")
+
+
+@pytest.fixture
+def real(monkeypatch):
+    """The folder with the real corpora, where this machine has one."""
+    place = Path(os.environ.get("SEQLAB_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+    if not (place / "wnut17_ner/wnut17train.conll").is_file():
+        pytest.skip("no real corpora here: set SEQLAB_DATA to a folder that holds wnut17_ner/")
+    monkeypatch.setenv("SEQLAB_DATA", str(place))

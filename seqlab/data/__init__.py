@@ -1,21 +1,39 @@
 """What the book trains on: sequences made by a few rules here, and real corpora fetched with a checksum."""
 
-from seqlab.data.corpora import fetch, first_names, ptb, shakespeare, wnut17
+from seqlab.data.corpora import fetch, first_names, ptb, shakespeare, wikitext2, wnut17
+from seqlab.data.kingdom import (
+    KINGDOM_OCCUPATIONS,
+    kingdom,
+    kingdom_analogies,
+    kingdom_sentences,
+    kingdom_words,
+)
 from seqlab.data.made import agreement, copy_task, reviews, visits
 from seqlab.data.names import tagged_sentences
 from seqlab.data.shipped import book_text, places
+from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, wordsim353
 
 __all__ = [
+    "KINGDOM_OCCUPATIONS",
     "agreement",
     "book_text",
     "copy_task",
+    "debias_lists",
     "fetch",
     "first_names",
+    "glove_subset",
+    "google_analogies",
+    "kingdom",
+    "kingdom_analogies",
+    "kingdom_sentences",
+    "kingdom_words",
     "places",
     "ptb",
     "reviews",
     "shakespeare",
     "tagged_sentences",
     "visits",
+    "wikitext2",
     "wnut17",
+    "wordsim353",
 ]

