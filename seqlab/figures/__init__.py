@@ -5,10 +5,12 @@ from seqlab.figures.figure import Figure
 from seqlab.figures.gated import AdditivePath, GatesLab
 from seqlab.figures.gradients import BackwardGraph, ClipLab, MatrixPowers
 from seqlab.figures.language import PerplexityDie, TemperatureLab
+from seqlab.figures.learned import HuffmanSteps, NoiseExponent
 from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
+from seqlab.figures.words import CooccurrenceWindow, WordMap
 
 __all__ = [
     "PALETTE",
@@ -16,9 +18,12 @@ __all__ = [
     "BackwardGraph",
     "BothWays",
     "ClipLab",
+    "CooccurrenceWindow",
     "Figure",
     "GatesLab",
+    "HuffmanSteps",
     "MatrixPowers",
+    "NoiseExponent",
     "OneHotLab",
     "PerplexityDie",
     "ProblemShapes",
@@ -27,6 +32,7 @@ __all__ = [
     "StackCost",
     "TemperatureLab",
     "UnrolledRNN",
+    "WordMap",
     "show",
     "source",
     "style",
