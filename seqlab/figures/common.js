@@ -135,3 +135,23 @@ const arrow = (x1, y1, x2, y2, attributes = {}) => {
     svg("line", { x1, y1, x2: bx, y2: by }),
     svg("path", { d: `M${x2} ${y2}L${bx - w * uy} ${by + w * ux}L${bx + w * uy} ${by - w * ux}Z` }));
 };
+
+// Where the names of points may be written so that they hide neither a point nor one another, as far as there is room.
+// points: [x, y] each, the most important first; returns x, y and the side on which the text begins, one a point.
+const labelled = (points, names, [width, height], size = 12) => {
+  const taken = points.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]);
+  const over = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  return points.map(([x, y], i) => {
+    const w = 0.58 * size * names[i].length + 2;
+    const tries = [0, 1, -1, 2, -2, 3, -3].flatMap((n) => [["start", x + 8, y + 4 + n * size], ["end", x - 8, y + 4 + n * size],
+      ...(n ? [] : [["middle", x, y - 9], ["middle", x, y + size + 5]])]);
+    const scored = tries.map(([anchor, left, base], n) => {
+      const from = anchor === "start" ? left : anchor === "end" ? left - w : left - w / 2, box = [from, base - size + 2, from + w, base + 3];
+      const out = Math.max(0, -from) + Math.max(0, from + w - width) + Math.max(0, size - base) + Math.max(0, base - height);
+      return { x: left, y: base, anchor, box, cost: sum(taken.map((other) => over(box, other))) + 40 * out + 0.5 * n };
+    });
+    const best = scored.reduce((a, b) => (b.cost < a.cost ? b : a));
+    taken.push(best.box);
+    return best;
+  });
+};
