@@ -10,15 +10,17 @@ from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
-from seqlab.figures.words import CooccurrenceWindow, WordMap
+from seqlab.figures.words import AnalogyArrow, CooccurrenceWindow, DebiasSteps, WordMap
 
 __all__ = [
     "PALETTE",
     "AdditivePath",
+    "AnalogyArrow",
     "BackwardGraph",
     "BothWays",
     "ClipLab",
     "CooccurrenceWindow",
+    "DebiasSteps",
     "Figure",
     "GatesLab",
     "HuffmanSteps",

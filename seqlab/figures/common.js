@@ -137,18 +137,20 @@ const arrow = (x1, y1, x2, y2, attributes = {}) => {
 };
 
 // Where the names of points may be written so that they hide neither a point nor one another, as far as there is room.
-// points: [x, y] each, the most important first; returns x, y and the side on which the text begins, one a point.
-const labelled = (points, names, [width, height], size = 12) => {
-  const taken = points.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]);
+// points: [x, y] each, the most important first; avoid: pairs of points joined by a line; gap: from point to text.
+// Returns x, y and the text's anchor, one a point.
+const labelled = (points, names, [width, height], { avoid = [], gap = () => 8, size = 12 } = {}) => {
+  const along = avoid.flatMap(([p, q]) => range(25).map((n) => p.map((x, k) => x + (n / 24) * (q[k] - x))));
+  const taken = [...points.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]), ...along.map(([x, y]) => [x - 3, y - 3, x + 3, y + 3])];
   const over = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
   return points.map(([x, y], i) => {
-    const w = 0.58 * size * names[i].length + 2;
-    const tries = [0, 1, -1, 2, -2, 3, -3].flatMap((n) => [["start", x + 8, y + 4 + n * size], ["end", x - 8, y + 4 + n * size],
-      ...(n ? [] : [["middle", x, y - 9], ["middle", x, y + size + 5]])]);
+    const w = 0.58 * size * names[i].length + 2, d = gap(i);
+    const tries = [0, 1, -1, 2, -2, 3, -3].flatMap((n) => [["start", x + d, y + 4 + n * size], ["end", x - d, y + 4 + n * size],
+      ...(n ? [] : [["middle", x, y - d - 1], ["middle", x, y + size + d - 3]])]);
     const scored = tries.map(([anchor, left, base], n) => {
       const from = anchor === "start" ? left : anchor === "end" ? left - w : left - w / 2, box = [from, base - size + 2, from + w, base + 3];
       const out = Math.max(0, -from) + Math.max(0, from + w - width) + Math.max(0, size - base) + Math.max(0, base - height);
-      return { x: left, y: base, anchor, box, cost: sum(taken.map((other) => over(box, other))) + 40 * out + 0.5 * n };
+      return { x: left, y: base, anchor, box, cost: sum(taken.map((other) => over(box, other))) + 40 * out + 4 * n };
     });
     const best = scored.reduce((a, b) => (b.cost < a.cost ? b : a));
     taken.push(best.box);

@@ -1,4 +1,4 @@
-"""The interactive figures of chapters 7 and 9: a window that counts, words in the plane, analogies, and bias removed."""
+"""The interactive figures of chapters 7 and 9: a window that counts, words in a plane, analogies, bias removed."""
 
 from functools import lru_cache
 
@@ -12,6 +12,7 @@ PERSONS = (
     *("queen", "king", "princess", "prince", "woman", "man"),
     *("girl", "boy", "mother", "father", "daughter", "son"),
 )
+OCCUPATIONS = ("nurse", "librarian", "teacher", "pilot", "engineer", "smith")
 SENTENCES = ("the king rules the land", "the queen rules the land", "the dog sleeps in the house")
 
 
@@ -124,6 +125,159 @@ class WordMap(Figure):
         return table(head, rows, "Where each word stands, and the words whose direction is nearest, with the cosine")
 
 
+class AnalogyArrow(Figure):
+    """An analogy as an arrow: drawn from a to b and carried to c, :eq:`analogy`; the word nearest to its tip answers.
+
+    All is computed with every dimension of the vectors; drawn is the plane through a, b and c.
+
+    Parameters
+    ----------
+    words : 4 to 40 different words; None takes twelve persons of the made grammar.
+    vectors : (V, D) their vectors, whose lengths do not matter; needs `words`. None takes PPMI rows counted in 1,000
+        sentences of the grammar, and offers those of expected counts beside them.
+    a, b, c : the words of the question "a is to b as c is to ?"; None takes "man", "king", "woman", or the first three
+        of `words`.
+    exclude : whether a, b and c are left out of the answers.
+    method : "add" (3CosAdd) or "multiply" (3CosMul, :eq:`analogy-multiply`).
+
+    Raises
+    ------
+    ValueError
+        when the numbers of words and vectors differ, a word stands twice or is unknown, a vector is 0 or not finite,
+        or the method is unknown.
+    """
+
+    module = "analogy_arrow.js"
+    label = "An analogy as an arrow"
+    how = "Choose three words, carry the arrow, then let the input words answer too."
+
+    def __init__(self, words=None, vectors=None, a=None, b=None, c=None, exclude=True, method="add"):
+        if (words is None) != (vectors is None):
+            raise ValueError("words and vectors come together: give both or none")
+        if words is None:
+            words, asked = PERSONS, ("man", "king", "woman")
+            sets = {
+                "drawn": (f"counted in {DRAWN:,} sentences", rows_of(PERSONS)),
+                "expected": ("expected counts of the whole grammar", rows_of(PERSONS, drawn=False)),
+            }
+        else:
+            words = check_words(words, least=4, most=40)
+            asked, sets = words[:3], {"given": ("as given", check_directions(vectors, words))}
+        words = list(words)
+        asked = [given or usual for given, usual in zip((a, b, c), asked, strict=True)]
+        check_known("the question", asked, words)
+        check_choice("method", method, ("add", "multiply"))
+        super().__init__(
+            words=words,
+            sets={name: {"says": says, "vectors": compact(vectors)} for name, (says, vectors) in sets.items()},
+            set=next(iter(sets)),
+            exclude=bool(exclude),
+            method=method,
+            carried=1,
+            **{name: words.index(word) for name, word in zip("abc", asked, strict=True)},
+        )
+
+    def still(self):
+        from seqlab.embeddings.reference import analogy
+
+        s, rows = self.state, []
+        vectors = np.array(s["sets"][s["set"]]["vectors"])
+        for method in ("add", "multiply"):
+            for exclude in (True, False):
+                found = analogy(vectors, s["a"], s["b"], s["c"], exclude, method, k=3)
+                best = [f"{s['words'][i]} {score:.2f}" for i, score in zip(*found, strict=True)]
+                rows.append(
+                    (method, "no" if exclude else "yes", *best, *[""] * (3 - len(best)))
+                )  # of four words one is left to answer
+        a, b, c = (s["words"][s[name]] for name in "abc")
+        head = ("score", "a, b, c may answer", "best", "second", "third")
+        return table(head, rows, f"{a} is to {b} as {c} is to: the best answers and their scores")
+
+
+class DebiasSteps(Figure):
+    """Bias taken out step by step: find its direction, :eq:`bias-direction`, neutralise a word, equalise a pair.
+
+    Drawn is the plane of the bias direction and of the direction in which the rest of the words differs most; the
+    numbers beside it, :eq:`neutralize` and :eq:`equalize`, are of the whole vectors.
+
+    Parameters
+    ----------
+    words : 5 to 30 different words; None takes eight persons and six occupations of the made grammar.
+    vectors : (V, D) their vectors, brought to length 1 first; needs `words`. None takes PPMI rows counted in 1,000
+        sentences of the grammar, into which a bias was put by hand.
+    pairs : pairs of words that define the direction, as ("woman", "man").
+    neutral : the words that the reader may neutralise.
+    equal : the pairs of words that the reader may equalise. With `words`, these three are needed too.
+    method : "pca" or "difference", how the direction is found.
+
+    Raises
+    ------
+    ValueError
+        when the numbers of words and vectors differ, a word stands twice or is unknown, a vector is 0 or not finite,
+        the pairs have no direction, a pair to equalise leans to one side alike, or the method is unknown.
+    """
+
+    module = "debias_steps.js"
+    label = "Bias taken out of word vectors, step by step"
+    how = "Walk the steps: the direction of the bias, a word made neutral, a pair made equal; then choose other words."
+
+    def __init__(self, words=None, vectors=None, pairs=None, neutral=None, equal=None, method="pca"):
+        from seqlab.embeddings.reference import bias_direction
+
+        given = [words, vectors, pairs, neutral, equal]
+        if any(one is None for one in given) and any(one is not None for one in given):
+            raise ValueError("words, vectors, pairs, neutral and equal come together: give all of them or none")
+        if words is None:
+            words, vectors, pairs, neutral, equal = biased()
+        words = check_words(words, least=5, most=30)
+        vectors = np.array(compact(check_directions(vectors, words)))
+        check_choice("method", method, ("pca", "difference"))
+        pairs, equal = (check_pairs(name, some, words) for name, some in (("pairs", pairs), ("equal", equal)))
+        neutral = [neutral] if isinstance(neutral, str) else [str(word) for word in neutral]
+        check_known("neutral", neutral, words)
+        check_number("the number of words in neutral", len(neutral), 1, 30, whole=True)
+        direction = bias_direction(vectors, np.array(pairs), method)
+        for p, q in equal:
+            if abs((vectors[p] - vectors[q]) @ direction) < 1e-6:
+                raise ValueError(
+                    f"{words[p]!r} and {words[q]!r} lean alike; a pair to equalise must differ along the direction"
+                )
+        super().__init__(
+            words=words,
+            vectors=vectors.tolist(),
+            direction=direction.tolist(),
+            second=height(vectors, direction, equal).tolist(),
+            pairs=pairs,
+            neutral=(ids := [words.index(word) for word in neutral]),
+            equal=equal,
+            word=int(np.abs(vectors[ids] @ direction).argmax()),  # the one that leans most
+            pair=0,
+            step=0,
+        )
+
+    def still(self):
+        from seqlab.embeddings.reference import equalize, neutralize
+
+        s = self.state
+        words, vectors, g = s["words"], np.array(s["vectors"]), np.array(s["direction"])
+        p, q = s["equal"][0]
+        moved = equalize(vectors[p], vectors[q], g)
+        rows = []
+        for i in s["neutral"]:
+            there, v = neutralize(vectors[i], g), vectors[i]
+            apart = [np.linalg.norm(v - vectors[j]) for j in (p, q)] + [np.linalg.norm(there - w) for w in moved]
+            rows.append((words[i], *(f"{x:.3f}" for x in (v @ g, *apart[:2], there @ g, *apart[2:]))))
+        head = (
+            "word",
+            "along g",
+            f"to {words[p]}",
+            f"to {words[q]}",
+            "along g, neutral",
+            *[f"to {words[i]}, equal" for i in (p, q)],
+        )
+        return table(head, rows, f"Words before and after neutralising, with {words[p]} and {words[q]} equalised")
+
+
 def check_choice(name, value, allowed):
     """One sentence when a choice is unknown."""
     if value not in allowed:
@@ -137,6 +291,17 @@ def check_known(name, words, known):
             raise ValueError(f"{name} holds {word!r}, which is not among the words; they are {', '.join(known)}")
 
 
+def check_pairs(name, pairs, words):
+    """Pairs of ids, or one sentence saying what is wrong."""
+    pairs = [tuple(pair) for pair in pairs]
+    check_number(f"the number of pairs in {name}", len(pairs), 1, 30, whole=True)
+    for pair in pairs:
+        if len(pair) != 2 or pair[0] == pair[1]:
+            raise ValueError(f"{name} holds {pair}; each must be a pair of two different words")
+        check_known(name, pair, words)
+    return [[words.index(word) for word in pair] for pair in pairs]
+
+
 def check_vectors(vectors, V, D=None):
     """The vectors (V, D) as floats, or one sentence saying what is wrong."""
     vectors = np.asarray(vectors, dtype=float)
@@ -145,6 +310,24 @@ def check_vectors(vectors, V, D=None):
     if not np.isfinite(vectors).all():
         raise ValueError("vectors holds a number that is not finite")
     return vectors
+
+
+def check_directions(vectors, words):
+    """The vectors (V, D) of length 1, or one sentence saying what is wrong."""
+    from seqlab.embeddings.reference import unit
+
+    vectors = check_vectors(vectors, len(words))
+    for word, vector in zip(words, vectors, strict=True):
+        if not vector.any():
+            raise ValueError(f"the vector of {word!r} is 0: it has no direction; leave the word out")
+    return unit(vectors)
+
+
+def compact(vectors):
+    """The same vectors in as few coordinates as they span: no length and no angle changes."""
+    from seqlab.embeddings.reference import svd_vectors
+
+    return np.round(svd_vectors(vectors, min(vectors.shape), power=1), 6).tolist()
 
 
 def check_sentences(sentences):
@@ -162,6 +345,22 @@ def check_sentences(sentences):
             "2 to 16 of them different"
         )
     return [sentence for sentence in sentences if sentence]
+
+
+def height(vectors, direction, equal):
+    """The direction in which the rest of the vectors differs most; the pairs to equalise stand on its upper side."""
+    from seqlab.embeddings.reference import neutralize
+
+    rest = neutralize(vectors, direction)
+    axis = np.linalg.svd(rest - rest.mean(axis=0), full_matrices=False)[2][0]
+    return axis if rest[np.ravel(equal)].mean(axis=0) @ axis >= rest.mean(axis=0) @ axis else -axis
+
+
+def biased():
+    """Words, vectors, definitional pairs, neutral words and pairs to equalise of the made grammar."""
+    pairs, equal = [("woman", "man"), ("girl", "boy"), ("queen", "king")], [("mother", "father"), ("queen", "king")]
+    words = [*dict.fromkeys(word for pair in pairs + equal for word in pair), *OCCUPATIONS]
+    return words, rows_of(words), pairs, OCCUPATIONS, equal
 
 
 @lru_cache(maxsize=2)
