@@ -134,7 +134,8 @@ def association(X, Y, A, B):
 
     Returns
     -------
-    effect : difference of the mean associations in standard deviations of all of them; positive when X goes with A.
+    effect : difference of the mean associations in (population) standard deviations of all of them; positive when X
+        goes with A. Between -2 and 2 where X and Y are of one size.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def association(X, Y, A, B):
         when a shape does not fit, a set is empty, or all words are associated alike.
     """
     x, y = _associations(X, Y, A, B)
-    spread = np.concatenate([x, y]).std(ddof=1)
+    spread = np.concatenate([x, y]).std()
     if not spread > 0:
         raise ValueError("all words of X and Y are associated alike; there is no spread to measure an effect in")
     return float((x.mean() - y.mean()) / spread)

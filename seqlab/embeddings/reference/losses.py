@@ -3,12 +3,14 @@
 Letters: V words, D dimensions, B pairs or windows, C places in a window, K negatives, L turns on the longest way
 through a tree. E (V, D) holds the vectors of words as inputs, O (V, D) as outputs, N (V - 1, D) the vectors of a tree's
 inner nodes. Losses are in nats; every gradient is that of the *sum* of the losses, dense, keyed as the argument.
+
+A prediction starts from one vector h, whatever it was made of. So there are three losses of h (all words, noise, tree)
+and two ways to make h (skip-gram: the centre's vector; CBOW: the mean of the context's): six models.
 """
 
 import numpy as np
 
 from seqlab.embeddings.reference.checks import check_floats, check_ids
-from seqlab.shapes import check_shape
 
 
 def embedding_forward(E, ids):
@@ -57,6 +59,166 @@ def embedding_backward(d, ids, size):
     return dE
 
 
+def mean_forward(E, contexts):
+    """The mean of the vectors of a window's words, the h of :eq:`cbow`.
+
+    Parameters
+    ----------
+    E : (V, D) input vectors.
+    contexts : (B, C) ids, -1 where there is no word. The mean of no words at all is 0.
+
+    Returns
+    -------
+    h : (B, D).
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit or an id is outside the vocabulary.
+    """
+    V, _ = check_floats("E", E, ("V", "D")).values()
+    contexts = check_ids("contexts", contexts, V, ("B", "C"), padded=True)
+    here = contexts >= 0
+    count = np.maximum(here.sum(axis=1), 1)
+    return np.where(here[:, :, None], E[contexts], 0.0).sum(axis=1) / count[:, None]
+
+
+def mean_backward(dh, contexts, size):
+    """Give every word of a window the same share of the mean's gradient, :eq:`cbow`.
+
+    Parameters
+    ----------
+    dh : (B, D) gradient of the loss with respect to what `mean_forward` gave.
+    contexts : (B, C) ids, -1 where there is no word.
+    size : V.
+
+    Returns
+    -------
+    dE : (V, D).
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit or an id is outside the vocabulary.
+    """
+    contexts = check_ids("contexts", contexts, size, (len(dh), "C"), padded=True)
+    here = contexts >= 0
+    share = dh / np.maximum(here.sum(axis=1), 1)[:, None]
+    row, _ = np.nonzero(here)
+    return embedding_backward(share[row], contexts[here], size)
+
+
+def softmax_loss(h, O, target):
+    """Predict a word from a vector, over all V words, :eq:`skip-gram-softmax`.
+
+    Parameters
+    ----------
+    h : (B, D) what is known: the centre's vector in skip-gram, the mean of the context's in CBOW.
+    O : (V, D) output vectors.
+    target : (B,) ids of the true words.
+
+    Returns
+    -------
+    loss : (B,) in nats.
+    dh, dO : (B, D) and (V, D) gradients of the sum of the losses.
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit or an id is outside the vocabulary.
+    """
+    B, D = check_floats("h", h, ("B", "D")).values()
+    V = check_floats("O", O, ("V", D))["V"]
+    target = check_ids("target", target, V, (B,))
+    z = h @ O.T
+    z = z - z.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(z).sum(axis=1))
+    loss = log_total - z[np.arange(B), target]
+    dz = np.exp(z - log_total[:, None])
+    dz[np.arange(B), target] -= 1
+    return loss, dz @ O, dz.T @ h
+
+
+def negative_loss(h, O, target, negatives):
+    """Tell the true word from K words of noise: K + 1 yes-or-no questions, :eq:`negative-sampling`.
+
+    Parameters
+    ----------
+    h : (B, D) what is known: the centre's vector in skip-gram, the mean of the context's in CBOW.
+    O : (V, D) output vectors.
+    target : (B,) ids of the true words.
+    negatives : (B, K) ids; one that comes twice counts twice, and one that is the true word is not skipped.
+
+    Returns
+    -------
+    loss : (B,) in nats.
+    dh, dO : (B, D) and (V, D) gradients of the sum of the losses, :eq:`negative-sampling-gradient`.
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit or an id is outside the vocabulary.
+    """
+    B, D = check_floats("h", h, ("B", "D")).values()
+    V = check_floats("O", O, ("V", D))["V"]
+    target = check_ids("target", target, V, (B,))
+    negatives = check_ids("negatives", negatives, V, (B, "K"))
+    o, n = O[target], O[negatives]
+    s, t = np.einsum("bd,bd->b", h, o), np.einsum("bd,bkd->bk", h, n)
+    loss = -log_sigmoid(s) - log_sigmoid(-t).sum(axis=1)
+    ds, dt = sigmoid(s) - 1, sigmoid(t)
+    dh = ds[:, None] * o + np.einsum("bk,bkd->bd", dt, n)
+    dO = embedding_backward(ds[:, None] * h, target, V)
+    dO += embedding_backward(dt[:, :, None] * h[:, None, :], negatives, V)
+    return loss, dh, dO
+
+
+def hierarchical_loss(h, N, target, tree):
+    """Predict every turn on the way to the true word, :eq:`hierarchical-softmax`.
+
+    Parameters
+    ----------
+    h : (B, D) what is known: the centre's vector in skip-gram, the mean of the context's in CBOW.
+    N : (V - 1, D) vectors of the tree's inner nodes.
+    target : (B,) ids of the true words.
+    tree : `HuffmanTree`. Bit 0 at node n has the probability sigma(h . n), bit 1 has sigma(-h . n).
+
+    Returns
+    -------
+    loss : (B,) in nats.
+    dh, dN : (B, D) and (V - 1, D) gradients of the sum of the losses.
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit or an id is outside the vocabulary.
+    """
+    B, D = check_floats("h", h, ("B", "D")).values()
+    V = len(tree.nodes)
+    check_floats("N", N, (V - 1, D))
+    target = check_ids("target", target, V, (B,))
+    nodes, bits = tree.nodes[target], tree.bits[target]
+    here = nodes >= 0
+    sign = np.where(here, 1 - 2 * bits, 0)
+    n = N[nodes] if V > 1 else np.zeros((B, 0, D))
+    s = sign * np.einsum("bd,bld->bl", h, n)
+    loss = -np.where(here, log_sigmoid(s), 0.0).sum(axis=1)
+    ds = sign * (sigmoid(s) - 1)
+    dh = np.einsum("bl,bld->bd", ds, n)
+    dN = embedding_backward((ds[:, :, None] * h[:, None, :])[here], nodes[here], V - 1)
+    return loss, dh, dN
+
+
+def sigmoid(z):
+    """Squash any number to one between 0 and 1: 1 / (1 + exp(-z)), written with tanh, which does not overflow."""
+    return (1 + np.tanh(z / 2)) / 2
+
+
+def log_sigmoid(z):
+    """The logarithm of `sigmoid`, -log(1 + exp(-z)); it does not overflow, and is not -Inf where sigmoid is 0."""
+    return -np.logaddexp(0, -z)
+
+
 def skipgram_softmax_loss(E, O, centre, context):
     """Skip-gram: the centre word predicts a word near it, over all V words, :eq:`skip-gram-softmax`.
 
@@ -75,8 +237,9 @@ def skipgram_softmax_loss(E, O, centre, context):
     ValueError
         when a shape does not fit or an id is outside the vocabulary.
     """
-    e = _centre_vectors(E, centre)
-    loss, de, dO = _softmax(e, O, context)
+    _check_pairs(E, centre, context, len(O))
+    e = embedding_forward(E, centre)
+    loss, de, dO = softmax_loss(e, O, context)
     return loss, {"E": embedding_backward(de, centre, len(E)), "O": dO}
 
 
@@ -99,8 +262,9 @@ def skipgram_negative_loss(E, O, centre, context, negatives):
     ValueError
         when a shape does not fit or an id is outside the vocabulary.
     """
-    e = _centre_vectors(E, centre)
-    loss, de, dO = _negative(e, O, context, negatives)
+    _check_pairs(E, centre, context, len(O))
+    e = embedding_forward(E, centre)
+    loss, de, dO = negative_loss(e, O, context, negatives)
     return loss, {"E": embedding_backward(de, centre, len(E)), "O": dO}
 
 
@@ -124,8 +288,9 @@ def skipgram_hierarchical_loss(E, N, centre, context, tree):
     ValueError
         when a shape does not fit or an id is outside the vocabulary.
     """
-    e = _centre_vectors(E, centre)
-    loss, de, dN = _hierarchical(e, N, context, tree, len(E))
+    _check_pairs(E, centre, context, len(tree.nodes))
+    e = embedding_forward(E, centre)
+    loss, de, dN = hierarchical_loss(e, N, context, tree)
     return loss, {"E": embedding_backward(de, centre, len(E)), "N": dN}
 
 
@@ -148,9 +313,9 @@ def cbow_softmax_loss(E, O, contexts, target):
     ValueError
         when a shape does not fit or an id is outside the vocabulary.
     """
-    h = _mean_vectors(E, contexts)
-    loss, dh, dO = _softmax(h, O, target)
-    return loss, {"E": _mean_backward(dh, contexts, len(E)), "O": dO}
+    h = mean_forward(E, contexts)
+    loss, dh, dO = softmax_loss(h, O, target)
+    return loss, {"E": mean_backward(dh, contexts, len(E)), "O": dO}
 
 
 def cbow_negative_loss(E, O, contexts, target, negatives):
@@ -173,9 +338,9 @@ def cbow_negative_loss(E, O, contexts, target, negatives):
     ValueError
         when a shape does not fit or an id is outside the vocabulary.
     """
-    h = _mean_vectors(E, contexts)
-    loss, dh, dO = _negative(h, O, target, negatives)
-    return loss, {"E": _mean_backward(dh, contexts, len(E)), "O": dO}
+    h = mean_forward(E, contexts)
+    loss, dh, dO = negative_loss(h, O, target, negatives)
+    return loss, {"E": mean_backward(dh, contexts, len(E)), "O": dO}
 
 
 def cbow_hierarchical_loss(E, N, contexts, target, tree):
@@ -199,80 +364,12 @@ def cbow_hierarchical_loss(E, N, contexts, target, tree):
     ValueError
         when a shape does not fit or an id is outside the vocabulary.
     """
-    h = _mean_vectors(E, contexts)
-    loss, dh, dN = _hierarchical(h, N, target, tree, len(E))
-    return loss, {"E": _mean_backward(dh, contexts, len(E)), "N": dN}
+    h = mean_forward(E, contexts)
+    loss, dh, dN = hierarchical_loss(h, N, target, tree)
+    return loss, {"E": mean_backward(dh, contexts, len(E)), "N": dN}
 
 
-def _centre_vectors(E, centre):
-    check_shape("centre", np.asarray(centre), ("B",))
-    return embedding_forward(E, centre)
-
-
-def _mean_vectors(E, contexts):
+def _check_pairs(E, centre, context, outputs):
     V, _ = check_floats("E", E, ("V", "D")).values()
-    contexts = check_ids("contexts", contexts, V, ("B", "C"), padded=True)
-    here = contexts >= 0
-    return np.where(here[..., None], E[contexts], 0.0).sum(axis=1) / np.maximum(here.sum(axis=1), 1)[:, None]
-
-
-def _mean_backward(dh, contexts, size):
-    """Every word of a window gets the same part of the mean's gradient."""
-    contexts = np.asarray(contexts)
-    here = contexts >= 0
-    share = dh / np.maximum(here.sum(axis=1), 1)[:, None]
-    return embedding_backward(share[np.nonzero(here)[0]], contexts[here], size)
-
-
-def _softmax(h, O, target):
-    B, D = h.shape
-    V = check_floats("O", O, ("V", D))["V"]
-    target = check_ids("target", target, V, (B,))
-    rows = np.arange(B)
-    z = h @ O.T
-    z = z - z.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(z).sum(axis=1))
-    loss = log_total - z[rows, target]
-    dz = np.exp(z - log_total[:, None])
-    dz[rows, target] -= 1
-    return loss, dz @ O, dz.T @ h
-
-
-def _negative(h, O, target, negatives):
-    B, D = h.shape
-    check_floats("O", O, ("V", D))
-    target = check_ids("target", target, len(O), (B,))
-    negatives = check_ids("negatives", negatives, len(O), (B, "K"))
-    o, n = O[target], O[negatives]
-    s, t = (h * o).sum(axis=1), np.einsum("bd,bkd->bk", h, n)
-    loss = -_log_sigmoid(s) - _log_sigmoid(-t).sum(axis=1)
-    ds, dt = _sigmoid(s) - 1, _sigmoid(t)
-    dh = ds[:, None] * o + np.einsum("bk,bkd->bd", dt, n)
-    dO = embedding_backward(ds[:, None] * h, target, len(O))
-    dO += embedding_backward(dt[:, :, None] * h[:, None], negatives, len(O))
-    return loss, dh, dO
-
-
-def _hierarchical(h, N, target, tree, size):
-    B, D = h.shape
-    check_floats("N", N, (size - 1, D))
-    check_shape("tree.nodes", tree.nodes, (size, "L"))
-    target = check_ids("target", target, size, (B,))
-    nodes, bits = tree.nodes[target], tree.bits[target]
-    here = nodes >= 0
-    n = N[nodes] if size > 1 else np.zeros((B, 0, D))
-    sign = np.where(here, 1 - 2 * bits, 0)
-    s = sign * np.einsum("bd,bld->bl", h, n)
-    loss = -np.where(here, _log_sigmoid(s), 0.0).sum(axis=1)
-    ds = (_sigmoid(s) - 1) * sign
-    dN = embedding_backward((ds[:, :, None] * h[:, None])[here], nodes[here], size - 1)
-    return loss, np.einsum("bl,bld->bd", ds, n), dN
-
-
-def _sigmoid(z):
-    return (1 + np.tanh(z / 2)) / 2
-
-
-def _log_sigmoid(z):
-    """log sigma(z) = -log(1 + exp(-z)), which does not overflow this way."""
-    return -np.logaddexp(0, -z)
+    B = len(check_ids("centre", centre, V, ("B",)))
+    check_ids("context", context, outputs, (B,))
