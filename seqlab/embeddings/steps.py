@@ -102,7 +102,7 @@ def cbow_step(E, O, contexts, target, negatives, lr, backend="auto"):
     loss, slope = _logistic(rows, h, sign, torch.ones_like(sign))
     dh = (slope[:, None] @ rows)[:, 0]
     subtract(O, ids, slope[:, :, None] * h[:, None], lr)
-    subtract(E, contexts.clamp(min=0), _shares(dh, real), lr)
+    subtract(E, contexts.clamp(min=0), shares(dh, real), lr)
     return loss
 
 
@@ -135,13 +135,20 @@ def skipgram_hierarchical_step(E, N, centre, contexts, nodes, bits, lr, backend=
     check_ids("contexts", contexts, V, wall=True)
     if pick_backend(backend, E, N, centre, contexts, nodes, bits) == "triton":
         return _kernels().skipgram_hierarchical_step(E, N, centre, contexts, nodes, bits, lr)
-    path, turns = nodes[contexts.clamp(min=0)], bits[contexts.clamp(min=0)]
-    real = ((path >= 0) & (contexts >= 0)[:, :, None]).flatten(1).to(E.dtype)
-    ids = path.clamp(min=0).flatten(1)
-    h, rows = take(E, centre), take(N, ids)
-    loss, slope = _logistic(rows, h, 1 - 2 * turns.flatten(1).to(E.dtype), real)
-    dh = (slope[:, None] @ rows)[:, 0]
-    subtract(N, ids, slope[:, :, None] * h[:, None], lr)
+    row, place = torch.nonzero(contexts >= 0, as_tuple=True)
+    path, turns = nodes[contexts[row, place]], bits[contexts[row, place]]
+    pair, turn = torch.nonzero(path >= 0, as_tuple=True)
+    used, column = _numbered(path[pair, turn], len(N))
+    # A window meets the same nodes again and again: count how often each is passed by each turn, then score it once.
+    passed = E.new_zeros(2, W, len(used))
+    at = (turns[pair, turn].long() * W + row[pair]) * len(used) + column
+    passed.view(-1).scatter_add_(0, at, passed.new_ones(()).expand(len(at)))
+    h, rows = take(E, centre), take(N, used)
+    scores = h @ rows.T
+    loss = -(passed[0] * F.logsigmoid(scores) + passed[1] * F.logsigmoid(-scores)).sum()
+    slope = (passed[0] + passed[1]) * scores.sigmoid() - passed[0]
+    dh = slope @ rows
+    subtract(N, used, slope.T @ h, lr)
     subtract(E, centre, dh, lr)
     return loss
 
@@ -182,7 +189,7 @@ def cbow_hierarchical_step(E, N, contexts, target, nodes, bits, lr, backend="aut
     loss, slope = _logistic(rows, h, 1 - 2 * bits[target].to(E.dtype), rows_of(path, E.dtype))
     dh = (slope[:, None] @ rows)[:, 0]
     subtract(N, ids, slope[:, :, None] * h[:, None], lr)
-    subtract(E, contexts.clamp(min=0), _shares(dh, real), lr)
+    subtract(E, contexts.clamp(min=0), shares(dh, real), lr)
     return loss
 
 
@@ -296,9 +303,16 @@ def _logistic(rows, h, sign, weight):
     return loss, -torch.sigmoid(-scores) * sign * weight
 
 
-def _shares(dh, real):
+def shares(dh, real):
     """What the mean gets, divided among the words that made it: (W, D) -> (W, C, D)."""
     return (real / real.sum(1, keepdim=True).clamp(min=1))[:, :, None] * dh[:, None]
+
+
+def _numbered(ids, size):
+    """The ids that occur, rising, and the place of each id among them."""
+    seen = torch.zeros(size, dtype=torch.bool, device=ids.device)
+    seen[ids] = True
+    return torch.nonzero(seen)[:, 0], (seen.cumsum(0) - 1)[ids]
 
 
 def _check_tree(E, N, nodes, bits):
