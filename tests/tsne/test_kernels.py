@@ -1,0 +1,353 @@
+"""The kernels against plain float64 loops; here in the interpreter, on a GPU machine with TRITON_INTERPRET=0 on it."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqlab.tsne import kernels
+
+DEVICE = "cpu" if kernels.interpreting() else "cuda"
+NAN, INF = float("nan"), float("inf")
+ERROR = {torch.float32: 1e-5, torch.float64: 1e-12}
+DTYPES = [torch.float32, torch.float64]
+
+
+@pytest.fixture(autouse=True)
+def poison(monkeypatch):
+    """Let every tensor that is made without a value start as NaN, so that a number not written is seen."""
+    for owner, name in ((torch, "empty_like"), (torch.Tensor, "new_empty")):
+        make = getattr(owner, name)
+
+        def poisoned(*a, make=make, **k):
+            made = make(*a, **k)
+            return made.fill_(NAN) if made.is_floating_point() else made
+
+        monkeypatch.setattr(owner, name, poisoned)
+
+
+def numpy(tensor):
+    return tensor.double().cpu().numpy()
+
+
+def relative(have, want):
+    return np.linalg.norm(numpy(have) - want) / max(np.linalg.norm(want), 1e-30)
+
+
+def points(N, d=2, dtype=torch.float32, spread=3.0, seed=0):
+    return torch.tensor(np.random.default_rng(seed).normal(size=(N, d)) * spread, dtype=dtype, device=DEVICE)
+
+
+def distances(N, k, dtype=torch.float32, seed=0):
+    """Squared distances of N points to k others in five dimensions, and some rows that are hard."""
+    rng = np.random.default_rng(seed)
+    return torch.tensor(5 * rng.chisquare(5, size=(N, k)) + 1, dtype=dtype, device=DEVICE)
+
+
+def entropy(P):
+    return -np.sum(P * np.log(np.where(P > 0, P, 1)), axis=1)
+
+
+def searched(squared, perplexity):
+    """Row by row, the precision whose probabilities have the perplexity, in plain float64 and a finer bisection."""
+    P, betas = np.empty_like(squared), np.empty(len(squared))
+    for i, row in enumerate(squared):
+        above = row - row.min()
+        low, high = 0.0, INF
+        beta = 1 / above.mean()
+        for _ in range(200):
+            e = np.exp(-beta * above)
+            wide = entropy((e / e.sum())[None])[0] > np.log(perplexity)
+            low, high = (beta, high) if wide else (low, beta)
+            beta = 2 * beta if high == INF else (low + high) / 2
+        e = np.exp(-beta * above)
+        P[i], betas[i] = e / e.sum(), beta
+    return P, betas
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("N", "k", "perplexity"), [(1, 2, 1.5), (3, 63, 20), (40, 90, 30), (2, 500, 7.3), (5, 33, 30)])
+def test_every_row_has_the_precision_of_the_wanted_perplexity(N, k, perplexity, dtype):
+    squared = distances(N, k, dtype)
+    P, beta = kernels.perplexity_search(squared, perplexity)
+    want, want_beta = searched(numpy(squared), perplexity)
+    assert P.dtype == beta.dtype == dtype
+    assert (P.shape, beta.shape) == ((N, k), (N,))
+    assert relative(P, want) <= max(ERROR[dtype], 1e-9)
+    assert relative(beta, want_beta) <= max(5 * ERROR[dtype], 1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 1.0, 1e6, 1e15])
+def test_rows_sum_to_one_and_have_the_perplexity_whatever_the_unit(unit):
+    P = numpy(kernels.perplexity_search(distances(20, 91) * unit, 30)[0])
+    assert np.abs(P.sum(axis=1) - 1).max() <= 1e-6
+    assert np.abs(np.exp(entropy(P)) / 30 - 1).max() <= 1e-5
+
+
+def test_a_constant_added_to_a_row_changes_nothing():
+    squared = (distances(4, 50) * 64).round() / 64  # so that adding 1e4 loses no digit
+    for have, want in zip(
+        kernels.perplexity_search(squared + 1e4, 10), kernels.perplexity_search(squared, 10), strict=True
+    ):
+        assert torch.equal(have, want)
+
+
+def test_a_row_does_not_depend_on_the_others():
+    squared = distances(35, 20)
+    P, beta = kernels.perplexity_search(squared, 5)
+    for i in (0, 16, 34):
+        alone, beta_alone = kernels.perplexity_search(squared[i : i + 1], 5)
+        assert torch.equal(alone[0], P[i])
+        assert torch.equal(beta_alone[0], beta[i])
+
+
+def test_more_duplicates_than_the_perplexity_share_the_row():
+    squared = distances(3, 40) + 1
+    squared[1, ::2] = 0.5  # 20 at the same smallest distance
+    squared[2] = 7.0  # all
+    P, beta = kernels.perplexity_search(squared, 5)
+    assert torch.all(P[1, ::2] == 0.05)
+    assert torch.all(P[1, 1::2] == 0)
+    assert relative(P[2], np.full(40, 1 / 40)) <= 1e-6
+    assert beta.isfinite().all()
+
+
+def test_fewer_duplicates_than_the_perplexity_leave_the_entropy_right():
+    squared = distances(2, 70)
+    squared[:, :8] = 0
+    P = numpy(kernels.perplexity_search(squared, 20)[0])
+    assert np.abs(np.exp(entropy(P)) / 20 - 1).max() <= 1e-5
+
+
+def test_a_neighbour_far_nearer_than_the_rest_is_no_trouble():
+    squared = distances(2, 40) + 1e3
+    squared[:, 7] = 1e-6
+    P = numpy(kernels.perplexity_search(squared, 10)[0])
+    assert np.abs(np.exp(entropy(P)) / 10 - 1).max() <= 1e-5
+    assert np.isfinite(P).all()
+
+
+def test_perplexity_k_is_all_alike_and_perplexity_one_the_nearest():
+    squared = distances(3, 30)
+    assert relative(kernels.perplexity_search(squared, 30)[0], np.full((3, 30), 1 / 30)) <= 1e-3  # the entropy is flat
+    assert relative(kernels.perplexity_search(squared.double(), 30)[0], np.full((3, 30), 1 / 30)) <= 1e-7
+    P, beta = kernels.perplexity_search(squared, 1)
+    assert torch.equal(P.argmax(dim=1), squared.argmin(dim=1))
+    assert relative(P.max(dim=1).values, np.ones(3)) <= 1e-6
+    assert beta.isfinite().all()
+
+
+def test_one_neighbour_has_all():
+    P, beta = kernels.perplexity_search(distances(3, 1), 1)
+    assert torch.equal(P, torch.ones_like(P))
+    assert beta.isfinite().all()
+
+
+def test_an_infinite_distance_is_no_neighbour():
+    squared = distances(2, 30)
+    without = kernels.perplexity_search(squared, 8)[0]
+    padded = torch.cat([squared, torch.full((2, 15), INF, device=DEVICE)], dim=1)
+    P = kernels.perplexity_search(padded, 8)[0]
+    assert torch.all(P[:, 30:] == 0)
+    assert relative(P[:, :30], numpy(without)) <= 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_distance_that_is_no_number_is_not_hidden():
+    squared = distances(3, 40)
+    squared[1, 33] = NAN
+    P, beta = kernels.perplexity_search(squared, 8)
+    assert P.isnan().all(dim=1).tolist() == [False, True, False]
+    assert beta.isnan().tolist() == [False, True, False]
+    assert not P[[0, 2]].isnan().any()
+
+
+def forces(Y):
+    """Pair by pair."""
+    force, Z = np.zeros_like(Y), 0.0
+    for i in range(len(Y)):
+        for j in range(len(Y)):
+            if i != j:
+                w = 1 / (1 + np.sum((Y[i] - Y[j]) ** 2))
+                force[i] += w**2 * (Y[i] - Y[j])
+                Z += w
+    return force, Z
+
+
+def all_forces(Y):
+    difference = Y[:, None] - Y[None]
+    w = 1 / (1 + np.sum(difference**2, axis=2))
+    np.fill_diagonal(w, 0)
+    return np.sum(w[:, :, None] ** 2 * difference, axis=1), w.sum()
+
+
+def test_the_two_ways_to_say_what_is_right_agree():
+    Y = numpy(points(17))
+    for have, want in zip(all_forces(Y), forces(Y), strict=True):
+        assert np.allclose(have, want, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("N", [2, 63, 128, 129, 270])
+def test_forces_and_their_sum_agree_with_every_pair(N, d, dtype):
+    Y = points(N, d, dtype)
+    force, Z = kernels.repulsion(Y)
+    want, want_Z = all_forces(numpy(Y))
+    assert (force.dtype, force.shape, Z.dtype, Z.shape) == (dtype, (N, d), dtype, ())
+    assert relative(force, want) <= ERROR[dtype]
+    assert relative(Z, want_Z) <= ERROR[dtype]
+
+
+def test_five_hundred_points_push_each_other_and_nothing_is_left_over():
+    Y = points(500, spread=20.0)
+    force, Z = kernels.repulsion(Y)
+    want, want_Z = all_forces(numpy(Y))
+    assert relative(force, want) <= 1e-5
+    assert relative(Z, want_Z) <= 1e-5
+    assert force.double().sum(dim=0).abs().max() <= 1e-6 * force.double().abs().sum()
+
+
+def test_one_point_feels_nothing():
+    force, Z = kernels.repulsion(points(1))
+    assert torch.all(force == 0)
+    assert Z == 0
+
+
+def test_a_point_is_left_out_of_its_own_sum_exactly():
+    Y = torch.arange(140.0, device=DEVICE)[:, None] * torch.tensor([1e5, 1e5], device=DEVICE)  # w below 1e-10
+    Z = kernels.repulsion(Y)[1]
+    assert relative(Z, all_forces(numpy(Y))[1]) <= 1e-5
+
+
+def test_points_that_coincide_push_nobody_but_count():
+    force, Z = kernels.repulsion(torch.ones(150, 2, device=DEVICE))
+    assert torch.all(force == 0)
+    assert Z == 150 * 149
+
+
+def test_moving_all_points_changes_nothing():
+    Y = (points(150) * 64).round() / 64  # so that adding 1e3 loses no digit
+    for have, want in zip(kernels.repulsion(Y + 1e3), kernels.repulsion(Y), strict=True):
+        assert torch.equal(have, want)
+
+
+def test_turning_all_points_turns_the_forces():
+    Y = points(140)
+    turned = torch.stack([-Y[:, 1], Y[:, 0]], dim=1)
+    force, Z = kernels.repulsion(Y)
+    force_turned, Z_turned = kernels.repulsion(turned)
+    assert relative(torch.stack([-force[:, 1], force[:, 0]], dim=1), numpy(force_turned)) <= 1e-6
+    assert relative(Z_turned, numpy(Z)) <= 1e-6
+
+
+def test_the_same_points_give_the_same_bits():
+    Y = points(200)
+    for have, want in zip(kernels.repulsion(Y), kernels.repulsion(Y), strict=True):
+        assert torch.equal(have, want)
+
+
+def test_points_need_not_lie_side_by_side_in_memory():
+    Y = points(40, 3)
+    for have, want in zip(kernels.repulsion(Y[:, :2]), kernels.repulsion(Y[:, :2].contiguous()), strict=True):
+        assert torch.equal(have, want)
+
+
+def sparse(N, dtype, seed=0):
+    """A symmetric P in which the second point has no neighbour and the first has many."""
+    rng = np.random.default_rng(seed)
+    P = np.where(rng.random((N, N)) < 0.2, rng.random((N, N)), 0)
+    P[0] = rng.random(N)
+    P = P + P.T
+    P[1] = P[:, 1] = 0
+    np.fill_diagonal(P, 0)
+    return torch.tensor(P / P.sum(), dtype=dtype, device=DEVICE)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_neighbours_pull_as_in_the_dense_sum(d, dtype):
+    N = 90
+    Y, P = points(N, d, dtype), sparse(N, dtype)
+    csr = P.to_sparse_csr()
+    force, cross = kernels.attraction(Y, csr.crow_indices(), csr.col_indices(), csr.values())
+    y, p = numpy(Y), numpy(P)
+    difference = y[:, None] - y[None]
+    w = 1 / (1 + np.sum(difference**2, axis=2))
+    assert relative(force, np.sum((p * w)[:, :, None] * difference, axis=1)) <= ERROR[dtype]
+    assert relative(cross, -np.sum(p * np.log(w))) <= ERROR[dtype]
+    assert torch.all(force[1] == 0)
+    again = kernels.attraction(Y, csr.crow_indices().int(), csr.col_indices().int(), csr.values())
+    assert torch.equal(again[0], force)
+    assert torch.equal(again[1], cross)
+
+
+def test_pull_and_push_are_the_gradient_of_the_divergence():
+    Y, P = points(40, 2, torch.float64), sparse(40, torch.float64)
+    csr = P.to_sparse_csr()
+    pull, cross = kernels.attraction(Y, csr.crow_indices(), csr.col_indices(), csr.values())
+    push, Z = kernels.repulsion(Y)
+    leaf = Y.clone().requires_grad_()
+    w = 1 / (1 + (leaf[:, None] - leaf[None]).square().sum(2))
+    q = w.masked_fill(torch.eye(40, dtype=torch.bool, device=DEVICE), 0)
+    q = q / q.sum()
+    held = P > 0
+    divergence = (P[held] * (P[held] / q[held]).log()).sum()
+    assert relative(4 * (pull - push / Z), numpy(torch.autograd.grad(divergence, leaf)[0])) <= 1e-12
+    assert relative((P[held] * P[held].log()).sum() + cross + Z.log(), numpy(divergence.detach())) <= 1e-12
+
+
+def test_nothing_is_no_launch():
+    none = torch.zeros(0, 2, device=DEVICE)
+    P, beta = kernels.perplexity_search(none, 1.5)
+    force, Z = kernels.repulsion(none)
+    assert (P.shape, beta.shape, force.shape) == ((0, 2), (0,), (0, 2))
+    assert Z == 0
+    starts, columns = torch.zeros(1, dtype=torch.int64, device=DEVICE), torch.zeros(0, dtype=torch.int64, device=DEVICE)
+    force, cross = kernels.attraction(none, starts, columns, torch.zeros(0, device=DEVICE))
+    assert force.shape == (0, 2)
+    assert cross == 0
+
+
+@pytest.mark.parametrize("perplexity", [0.5, 6, NAN, -1])
+def test_a_perplexity_that_no_row_can_have_is_refused(perplexity):
+    with pytest.raises(ValueError, match="with k = 5 neighbours it must be from 1 to 5"):
+        kernels.perplexity_search(distances(2, 5), perplexity)
+
+
+def test_what_does_not_fit_is_named():
+    with pytest.raises(ValueError, match=r"squared has shape \(3,\); it must have shape \(N, k\)"):
+        kernels.perplexity_search(distances(3, 1)[:, 0], 1)
+    with pytest.raises(ValueError, match="every point needs at least one neighbour"):
+        kernels.perplexity_search(distances(3, 0), 1)
+    with pytest.raises(ValueError, match=r"squared holds torch\.int64; it must hold float32 or float64"):
+        kernels.perplexity_search(distances(3, 4).long(), 2)
+    with pytest.raises(ValueError, match=r"Y has shape \(3, 4\); the kernel draws in 1, 2 or 3 dimensions"):
+        kernels.repulsion(points(3, 4))
+    with pytest.raises(ValueError, match=r"Y holds torch\.bfloat16"):
+        kernels.repulsion(points(3).bfloat16())
+    starts = torch.zeros(4, dtype=torch.int64, device=DEVICE)
+    with pytest.raises(ValueError, match=r"p has shape \(1,\); it must have shape \(2,\)"):
+        kernels.attraction(points(3), starts, starts[:2], points(1, 1)[0])
+    with pytest.raises(ValueError, match=r"columns holds torch\.float32; it must hold int64 or int32"):
+        kernels.attraction(points(3), starts, points(1)[0], points(1)[0])
+    with pytest.raises(ValueError, match=r"p holds torch\.float64 and Y holds torch\.float32"):
+        kernels.attraction(points(3), starts, starts[:2], points(1)[0].double())
+
+
+def test_a_gradient_is_refused_rather_than_lost():
+    with pytest.raises(RuntimeError, match=r"cannot be differentiated: give Y\.detach"):
+        kernels.repulsion(points(3).requires_grad_())
+    with pytest.raises(RuntimeError, match=r"cannot be differentiated: give squared\.detach"):
+        kernels.perplexity_search(distances(3, 5).requires_grad_(), 2)
+    with torch.no_grad():
+        kernels.repulsion(points(3).requires_grad_())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_of_any_length_fits_the_registers(dtype):
+    for k in (1, 2, 63, 64, 90, 91, 128, 150, 500, 1796, 5000, 20_000):
+        constants, warps = kernels.search_plan(k, dtype)
+        assert constants["HEAD"] <= k <= constants["HEAD"] + constants["REST"]
+        assert constants["HEAD"] + constants["REST"] < 2 * k
+        held = constants["ROWS"] * (constants["HEAD"] + constants["REST"]) / (32 * warps)
+        assert held <= 64 * 4 // dtype.itemsize
