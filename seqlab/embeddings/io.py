@@ -43,7 +43,7 @@ def save_vectors(path, words, vectors, format="word2vec"):
     with written_aside(path) as file:
         if format == "word2vec":
             file.write(f"{vectors.shape[0]} {vectors.shape[1]}\n".encode())
-        for start in tqdm(range(0, len(words), CHUNK), desc="vectors written", unit_scale=CHUNK, delay=2):
+        for start in tqdm(range(0, len(words), CHUNK), desc="vectors written", unit_scale=CHUNK, delay=2, leave=False):
             rows = vectors[start : start + CHUNK].astype(str)
             lines = [" ".join([word, *row]) for word, row in zip(words[start:], rows, strict=False)]
             file.write(_encoded("\n".join(lines) + "\n"))
@@ -77,6 +77,8 @@ def load_vectors(path, format="auto", limit=None, dtype=np.float32):
     path = Path(path)
     with open(path, "rb") as file:
         first = file.readline()
+        if not first:
+            raise ValueError(f"{path} is empty; it must hold at least one word and its numbers")
         header = HEADER.fullmatch(first) if format != "glove" else None
         if format == "word2vec" and not header:
             raise ValueError(f"line 1 of {path} is not 'words dimensions', two whole numbers: no file of word2vec's")
@@ -84,7 +86,7 @@ def load_vectors(path, format="auto", limit=None, dtype=np.float32):
         lines = file if header else itertools.chain([first], file)
         words, rows = _read_lines(path, lines, 2 if header else 1, D, limit, dtype)
     if header and len(words) != min(size, size if limit is None else limit):
-        raise ValueError(f"line 1 of {path} says {size} words; {len(words)} follow it: the file is cut or joined")
+        raise ValueError(f"line 1 of {path} announces {size} words and {len(words)} follow; the file is cut or joined")
     if not words:
         raise ValueError(f"{path} holds no vector")
     return words, np.stack(rows)
@@ -117,11 +119,11 @@ def check_vectors(vectors, V):
 
 def _read_lines(path, lines, start, D, limit, dtype):
     words, rows, first_line = [], [], {}
-    for number, line in enumerate(tqdm(lines, desc="vectors read", delay=2), start):
+    for number, line in enumerate(tqdm(lines, desc="vectors read", delay=2, leave=False), start):
         if limit is not None and len(words) >= limit:
             break
         if not line.strip():
-            raise ValueError(f"line {number} of {path} is empty; every line holds a word and its {D} numbers")
+            raise ValueError(f"line {number} of {path} is empty; every line holds a word and its numbers")
         word, row = _read_line(f"line {number} of {path}", line, D, dtype)
         if word in first_line:
             raise ValueError(f"line {number} of {path} gives {word!r} a second vector, after line {first_line[word]}")
@@ -134,7 +136,8 @@ def _read_lines(path, lines, start, D, limit, dtype):
 def _read_line(where, line, D, dtype):
     fields = line.rstrip().rsplit(b" ", D)
     if len(fields) != D + 1 or D < 1 or not fields[0]:
-        raise ValueError(f"{where} has {len(line.split())} fields; it must have a word and {D} numbers")
+        wanted = f"{D} numbers" if D >= 1 else "its numbers"
+        raise ValueError(f"{where} has {len(line.split())} fields; it must have a word and {wanted}")
     try:
         row = np.array([float(field) for field in fields[1:]], dtype)
         word = fields[0].decode()

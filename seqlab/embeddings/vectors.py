@@ -123,8 +123,9 @@ class WordVectors:
         return self.index[word]
 
     def _near_spellings(self, word):
-        alike = [other for other in self.words if abs(len(other) - len(str(word))) <= 2]
-        near = difflib.get_close_matches(str(word), alike, n=3)
+        wanted = str(word).casefold()
+        folded = {other.casefold(): other for other in self.words if abs(len(other) - len(wanted)) <= 2}
+        near = [folded[other] for other in difflib.get_close_matches(wanted, folded, n=3)]
         return "; near in spelling: " + ", ".join(near) if near else ""
 
     def _named(self, ids, scores):

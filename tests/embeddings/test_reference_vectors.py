@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gensim.models import KeyedVectors
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -103,10 +104,10 @@ def test_the_product_is_the_best_of_all_words(seed):
     np.testing.assert_allclose(scores, [every[x] for x in want], rtol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 def test_gensim_gives_the_same_answers():
-    gensim = pytest.importorskip("gensim.models")
     vectors = random_vectors(60, 8).astype(np.float32)
-    peer = gensim.KeyedVectors(8)
+    peer = KeyedVectors(8)
     peer.add_vectors([str(i) for i in range(60)], vectors)
     for a, b, c in np.random.default_rng(3).integers(60, size=(20, 3)):
         if len({a, b, c}) < 3:
