@@ -1,0 +1,81 @@
+"""The nearest neighbours of every point and their symmetric probabilities: all that t-SNE needs to know of its data."""
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from sklearn.neighbors import NearestNeighbors
+
+from seqlab.shapes import check_shape
+from seqlab.tsne.functional import perplexity_search
+
+REACH = 3  # neighbours for each unit of perplexity: beyond, a Gaussian of that width has next to nothing
+
+
+def nearest_neighbours(X, k):
+    """Squared distances to the k nearest other points, by scikit-learn.
+
+    Parameters
+    ----------
+    X : (N, D) points.
+    k : how many, 1 <= k <= N - 1.
+
+    Returns
+    -------
+    squared : (N, k) float64, rising along a row.
+    ids : (N, k) rows of X; a point is not its own neighbour, its duplicate is.
+
+    Raises
+    ------
+    ValueError
+        when the shape or k does not fit, or X holds NaN or Inf.
+    """
+    N = check_shape("X", X, ("N", "D"))["N"]
+    if not 1 <= k <= N - 1:
+        raise ValueError(f"k is {k}; of {N} points, each has 1 to {N - 1} neighbours")
+    distances, ids = NearestNeighbors(n_neighbors=k).fit(X).kneighbors()
+    return distances.astype(np.float64) ** 2, ids
+
+
+def sparse_joint_probabilities(X, perplexity, backend="auto", device=None):
+    """p_ij of the pairs in which one is among the 3 * perplexity nearest of the other, :eq:`tsne-joint`.
+
+    The same as `seqlab.tsne.reference.joint_probabilities`, except that farther pairs count as 0 (van der Maaten,
+    2014). With 3 * perplexity >= N - 1 nothing is left out.
+
+    Parameters
+    ----------
+    X : (N, D) points. They are centred, and measured in units of the largest coordinate: t-SNE notices neither.
+    perplexity : effective number of neighbours, 1 <= perplexity <= N - 1.
+    backend : of `seqlab.tsne.functional.perplexity_search`.
+    device : where the search runs; None for the CPU.
+
+    Returns
+    -------
+    P : (N, N) scipy.sparse.csr_array, float64, symmetric, its entries sum to one and its columns rise along a row.
+
+    Raises
+    ------
+    ValueError
+        when there are fewer than 2 points, the perplexity does not fit, or X holds NaN or Inf.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    N = check_shape("X", X, ("N", "D"))["N"]
+    if N < 2:
+        raise ValueError(f"X has {N} points; t-SNE compares points, so it must have at least 2")
+    if not 1 <= perplexity <= N - 1:
+        raise ValueError(f"perplexity is {perplexity}; with {N} points it must be 1 to {N - 1}")
+    k = min(N - 1, int(REACH * perplexity))
+    squared, ids = nearest_neighbours(_scaled(X), k)
+    conditional, _ = perplexity_search(torch.from_numpy(squared).to(device or "cpu"), perplexity, backend)
+    starts = np.arange(0, N * k + 1, k)
+    P = csr_array((conditional.cpu().numpy().astype(np.float64).ravel(), ids.ravel(), starts), shape=(N, N))
+    P = ((P + P.T) / (2 * N)).tocsr()
+    P.eliminate_zeros()
+    P.sort_indices()
+    return P
+
+
+def _scaled(X):
+    """Centre the points and bring the largest coordinate to 1, so that no square overflows or drowns in the offset."""
+    X = X - X.mean(axis=0)
+    return X / (np.abs(X).max() or 1.0)
