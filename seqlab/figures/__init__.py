@@ -10,6 +10,7 @@ from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
+from seqlab.figures.tsne import TsneLive
 from seqlab.figures.words import AnalogyArrow, CooccurrenceWindow, DebiasSteps, WordMap
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "SharedWeights",
     "StackCost",
     "TemperatureLab",
+    "TsneLive",
     "UnrolledRNN",
     "WordMap",
     "show",
