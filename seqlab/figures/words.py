@@ -93,8 +93,8 @@ class WordMap(Figure):
     how = "Drag a word, by mouse, finger or arrow keys, and watch which words point its way."
 
     def __init__(self, words=None, vectors=None, chosen=None, axes=("", "")):
-        if words is None and vectors is not None:
-            raise ValueError("vectors came without words; say which word each of them belongs to")
+        if (words is None) != (vectors is None):
+            raise ValueError("words and vectors come together: give both or none")
         if words is None:
             words, vectors, axes = PERSONS, gender_and_rank(), ("more female", "more royal")
         words = check_words(words, least=3, most=24)
