@@ -5,11 +5,13 @@ the words around them, and the scores of all of them are one product of matrices
 share M words of noise, too: a pair that should have K negatives of its own gets all M, each with the weight K / M. One
 that is the pair's true word gets none and the others more, as if it had been drawn again. The expected gradient is that
 of negative sampling.
+
+In the hierarchical softmax, the outputs of a block are the inner nodes on the ways to all of its words.
 """
 
 import torch
 
-from seqlab.embeddings.steps import subtract, take
+from seqlab.embeddings.steps import add, take
 
 
 def negatives_weight(true, pairs, noise, K):
@@ -31,16 +33,16 @@ def negatives_weight(true, pairs, noise, K):
     return each.sum(2, keepdim=True) - each @ same
 
 
-def skipgram_blocks_step(E, O, centre, outputs, weight, P, lr):
-    """One step of skip-gram with negative sampling, :eq:`negative-sampling-gradient`, for blocks.
+def skipgram_blocks_step(E, O, centre, outputs, weight, sign, lr):
+    """One step of skip-gram, :eq:`negative-sampling-gradient`, for blocks.
 
     Parameters
     ----------
     E, O : (V, D) input and output vectors; both are changed.
     centre : (G, S) ids.
-    outputs : (G, P + M) ids of the words around and of the noise.
-    weight : (G, S, P + M) of each score in the loss.
-    P : how many of the outputs are true words.
+    outputs : (G, R) ids of what is scored: words around and words of noise, or inner nodes.
+    weight : (G, S, R) of each score in the loss.
+    sign : (G, 1, R) 1 for a true word and for a turn 0, -1 for noise and for a turn 1; G may be 1.
     lr : learning rate.
 
     Returns
@@ -48,25 +50,22 @@ def skipgram_blocks_step(E, O, centre, outputs, weight, P, lr):
     loss : the weighted sum over all scores, before the step.
     """
     h, rows = take(E, centre), take(O, outputs)
-    loss, slope = _logistic(h, rows, weight, P)
-    dh, drows = slope @ rows, slope.mT @ h
-    subtract(E, centre, dh, lr)
-    subtract(O, outputs, drows, lr)
+    loss, move = _logistic(h, rows, weight, sign, lr)
+    dh, drows = move @ rows, move.mT @ h
+    add(E, centre, dh)
+    add(O, outputs, drows)
     return loss
 
 
-def cbow_blocks_step(E, O, mean, around, outputs, weight, S, lr):
-    """One step of CBOW with negative sampling, :eq:`cbow`, for blocks.
+def cbow_blocks_step(E, O, mean, around, outputs, weight, sign, lr):
+    """One step of CBOW, :eq:`cbow`, for blocks.
 
     Parameters
     ----------
     E, O : (V, D) input and output vectors; both are changed.
     mean : (G, S, P) what each word around adds to a centre's mean; rows sum to 1, or to 0 without a context.
     around : (G, P) ids.
-    outputs : (G, S + M) ids of the centres and of the noise.
-    weight : (G, S, S + M) of each score in the loss.
-    S : how many of the outputs are true words.
-    lr : learning rate.
+    outputs, weight, sign, lr : as in `skipgram_blocks_step`.
 
     Returns
     -------
@@ -74,19 +73,15 @@ def cbow_blocks_step(E, O, mean, around, outputs, weight, S, lr):
     """
     inputs, rows = take(E, around), take(O, outputs)
     h = mean @ inputs
-    loss, slope = _logistic(h, rows, weight, S)
-    dinputs, drows = mean.mT @ (slope @ rows), slope.mT @ h
-    subtract(E, around, dinputs, lr)
-    subtract(O, outputs, drows, lr)
+    loss, move = _logistic(h, rows, weight, sign, lr)
+    dinputs, drows = mean.mT @ (move @ rows), move.mT @ h
+    add(E, around, dinputs)
+    add(O, outputs, drows)
     return loss
 
 
-def _logistic(h, rows, weight, true):
-    """Summed weighted loss of all scores, the first `true` outputs being true, and its slope."""
-    scores = h @ rows.mT
-    scores[..., true:].neg_()
-    right = scores.sigmoid_().clamp_(min=1e-30)
+def _logistic(h, rows, weight, sign, lr):
+    """Summed weighted loss of all scores, and -lr times its slope by each of them."""
+    right = (h @ rows.mT).mul_(sign).sigmoid_().clamp_(min=1e-30)
     loss = -torch.dot(right.log().view(-1), weight.reshape(-1))
-    slope = right.sub_(1).mul_(weight)
-    slope[..., true:].neg_()
-    return loss, slope
+    return loss, right.neg_().add_(1).mul_(weight).mul_(sign).mul_(lr)

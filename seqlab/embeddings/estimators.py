@@ -17,7 +17,8 @@ from seqlab.embeddings.sampling import Draws, blocks, cuts, generator, read_corp
 from seqlab.embeddings.softmax import cbow_softmax_step, skipgram_softmax_step
 from seqlab.kernels import pick_backend
 
-CENTRES, NOISE = 16, 16  # of a block: words that share M words of noise; measured, the fastest that loses nothing
+CENTRES = {"negative": 16, "hierarchical": 8}  # words of a block
+NOISE = 16  # words of noise that a block shares
 LARGEST_BATCH = 1024
 LOSSES = ("negative", "hierarchical", "softmax")
 PIECE = 16_384  # words that are prepared at a time, and between which Ctrl-C is heard
@@ -73,10 +74,10 @@ class _Estimator:
             raise ValueError(f"this {type(self).__name__} has learnt nothing yet: call fit(sentences) first")
         return WordVectors(self.words, self.vectors)
 
-    def _settings(self):
+    def _settings(self, corpus):
         """What must agree for a run to go on from a checkpoint: all but who computes and what is shown."""
         own = {name: value for name, value in vars(self).items() if name in self.SETTINGS}
-        return {"model": type(self).__name__, **own}
+        return {"model": type(self).__name__, "text": digest(corpus.ids, corpus.sentence), **own}
 
 
 class _Word2Vec(_Estimator):
@@ -118,7 +119,7 @@ class _Word2Vec(_Estimator):
 
     def _learn(self, corpus, checkpoint):
         device, V = _device(self.device), len(corpus.words)
-        E = (torch.rand(V, self.dim, generator=generator("cpu", self.seed)) - 0.5) / self.dim
+        E = (torch.rand(V, self.dim, generator=generator("cpu", self.seed)) - 0.5) / self.dim / self._together**0.25
         tree = huffman(corpus.counts) if self.loss == "hierarchical" else None
         O = torch.zeros(V if tree is None else V - 1, self.dim)
         self._E, self._O = E.to(device), O.to(device)
@@ -127,7 +128,8 @@ class _Word2Vec(_Estimator):
         draws = Draws(corpus.counts, self.window, self.subsample, self.power, device)
         batch = self.batch or self._steady_batch(draws)
         bounds, N = cuts(corpus.sentence, PIECE), len(corpus.ids)
-        settings = self._settings() | {"batch": batch, "text": digest(corpus.ids, corpus.sentence)}
+        rate = self.lr * self._together**0.5
+        settings = self._settings(corpus) | {"batch": batch}
         tables = {"input": self._E, "output": self._O}
         run = Run(tables, settings, len(bounds) - 1, self.epochs, N, "words", checkpoint, self.progress)
         with run.started(), torch.no_grad():
@@ -140,7 +142,7 @@ class _Word2Vec(_Estimator):
                     loss = torch.zeros((), dtype=torch.float64, device=device)
                     for start in range(0, piece.size, each):
                         done = (run.epoch * N + first + (last - first) * start / piece.size) / (self.epochs * N)
-                        loss += piece.step(start, start + each, self.lr * max(1 - done, 1e-4))
+                        loss += piece.step(start, start + each, rate * max(1 - done, 1e-4))
                     run.after_piece(loss, piece.terms.double(), last - first)
                 run.close_epoch()
         self.vectors, self.output_vectors = self._E.cpu().numpy(), self._O.cpu().numpy()
@@ -149,12 +151,24 @@ class _Word2Vec(_Estimator):
 
     def _prepared(self, ids, sentence, reach, draws, random, batch):
         """A `Piece`, and how many of its units make a step."""
-        if self.loss == "negative" and self._way == "torch" and self._E.device.type == "cpu":
-            size = min(CENTRES, batch)
+        if self.loss != "softmax" and self._way == "torch" and self._E.device.type == "cpu":
+            size = min(CENTRES[self.loss], batch)
             return self._blocks(blocks(ids, sentence, reach, self.window, size), draws, random), batch // size
         near = windows(ids, sentence, reach, self.window)
         some = (near >= 0).any(1)
         return self._windows(ids[some], near[some], draws, random), batch
+
+    def _outputs(self, true, pairs, draws, random):
+        """What a block scores: true words (G, P) and noise, or nodes on the ways to the words; weights, signs."""
+        if self.loss == "negative":
+            noise = draws.words((len(true), NOISE), random)
+            weight = torch.cat([pairs, negatives_weight(true, pairs, noise, self.negative)], 2)
+            sign = torch.ones(len(true), 1, weight.shape[2])
+            sign[:, :, true.shape[1] :] = -1
+            return torch.cat([true, noise], 1), weight, sign
+        nodes, bits = (table[true] for table in self._tree)
+        weight = (pairs[:, :, :, None] * (nodes >= 0)[:, None]).flatten(2)
+        return nodes.clamp(min=0).flatten(1), weight, (1.0 - 2.0 * bits).flatten(1)[:, None]
 
     def _steady_batch(self, draws):
         """The most words of text in one step with which the gradients of the commonest word do not add up to too much.
@@ -162,7 +176,7 @@ class _Word2Vec(_Estimator):
         The gradients of a step are all taken at its start, and those of one word are summed. Where they are too many,
         each step throws the word beyond what it should reach, further every time.
         """
-        return int(max(1, min(LARGEST_BATCH, PULL / self.lr / self._gradients(draws))))
+        return int(max(1, min(LARGEST_BATCH, PULL / self.lr / self._together**0.5 / self._gradients(draws))))
 
 
 class SkipGram(_Word2Vec):
@@ -202,15 +216,18 @@ class SkipGram(_Word2Vec):
     """
 
     def _blocks(self, cut, draws, random):
-        noise = draws.words((len(cut.centre), NOISE), random)
-        outputs = torch.cat([cut.around, noise], 1)
-        weight = torch.cat([cut.near, negatives_weight(cut.around, cut.near, noise, self.negative)], 2)
-        P = cut.around.shape[1]
+        outputs, weight, sign = self._outputs(cut.around, cut.near, draws, random)
 
         def step(a, b, lr):
-            return skipgram_blocks_step(self._E, self._O, cut.centre[a:b], outputs[a:b], weight[a:b], P, lr)
+            what = outputs[a:b], weight[a:b], sign[a:b], lr
+            return skipgram_blocks_step(self._E, self._O, cut.centre[a:b], *what)
 
-        return Piece(len(noise), cut.near.sum(), step)
+        return Piece(len(outputs), cut.near.sum(), step)
+
+    @property
+    def _together(self):
+        """Input vectors that are moved by the same gradient."""
+        return 1
 
     def _windows(self, centre, contexts, draws, random):
         E, O, way = self._E, self._O, self._way
@@ -239,8 +256,9 @@ class SkipGram(_Word2Vec):
 class CBOW(_Word2Vec):
     """CBOW: the mean of the words around predicts the word between, :eq:`cbow`; Mikolov et al. (2013).
 
-    The parameters are those of `SkipGram`. The gradient is that of the mean, so that each context word gets its share
-    of it; word2vec's C code gives each the whole.
+    The parameters are those of `SkipGram`, and `lr` means what it means to word2vec's program. That gives each of the n
+    words of a mean the whole gradient of the mean; here each gets the n-th part, which is the true gradient. With a
+    rate of lr n^(1/2) and first vectors n^(1/4) times shorter, the products of vectors move as they do there.
 
     Attributes
     ----------
@@ -253,18 +271,21 @@ class CBOW(_Word2Vec):
     """
 
     def _blocks(self, cut, draws, random):
-        noise = draws.words((len(cut.centre), NOISE), random)
         places = cut.near.sum(2, keepdim=True)
         mean = cut.near / places.clamp(min=1)
         own = torch.eye(cut.centre.shape[1]) * (places > 0)
-        outputs = torch.cat([cut.centre, noise], 1)
-        weight = torch.cat([own, negatives_weight(cut.centre, own, noise, self.negative)], 2)
-        S = cut.centre.shape[1]
+        outputs, weight, sign = self._outputs(cut.centre, own, draws, random)
 
         def step(a, b, lr):
-            return cbow_blocks_step(self._E, self._O, mean[a:b], cut.around[a:b], outputs[a:b], weight[a:b], S, lr)
+            what = outputs[a:b], weight[a:b], sign[a:b], lr
+            return cbow_blocks_step(self._E, self._O, mean[a:b], cut.around[a:b], *what)
 
-        return Piece(len(noise), own.sum(), step)
+        return Piece(len(outputs), own.sum(), step)
+
+    @property
+    def _together(self):
+        """Words of a mean: a window reaches 1 to `window` words to each side."""
+        return self.window + 1
 
     def _windows(self, target, contexts, draws, random):
         E, O, way = self._E, self._O, self._way
@@ -352,7 +373,7 @@ class GloVe(_Estimator):
         shapes = {"word": (V, self.dim), "context": (V, self.dim), "word bias": (V,), "context bias": (V,)}
         tables = {n: ((torch.rand(s, generator=random) - 0.5) / self.dim).to(device) for n, s in shapes.items()}
         totals = {f"total of {name}": torch.ones_like(table) for name, table in tables.items()}
-        settings = self._settings() | {"text": digest(corpus.ids, corpus.sentence)}
+        settings = self._settings(corpus)
         n, every = len(x), PIECE // self.batch * self.batch or self.batch
         run = Run(tables | totals, settings, -(-n // every), self.epochs, n, "cells", checkpoint, self.progress)
         with run.started(), torch.no_grad():

@@ -11,7 +11,7 @@ import torch
 
 from seqlab.embeddings.reference import alias_table, keep_probability, noise_distribution
 
-TRIES = 20  # to replace a word of noise that is the true one; where the vocabulary is the window, nothing else is left
+TRIES = 100  # to replace a word of noise that is the true one; where the vocabulary is the window, nothing else is left
 
 
 class Corpus(NamedTuple):
@@ -131,10 +131,10 @@ class Draws:
         """(W, number) words of noise, none of which is one of the window's true words (W, C) while others exist."""
         words = self.words((len(true), number), random)
         for _ in range(TRIES):
-            same = (words[:, :, None] == true[:, None]).any(2)
-            if not same.any():
+            window, place = torch.nonzero((words[:, :, None] == true[:, None]).any(2), as_tuple=True)
+            if not len(window):
                 break
-            words = torch.where(same, self.words(words.shape, random), words)
+            words[window, place] = self.words((len(window),), random)
         return words
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from seqlab.embeddings.steps import mean_rows, rows_of, shares, subtract, take
+from seqlab.embeddings.steps import add, mean_rows, rows_of, shares, take
 
 
 def skipgram_softmax_step(E, O, centre, contexts, lr):
@@ -22,7 +22,7 @@ def skipgram_softmax_step(E, O, centre, contexts, lr):
     real = rows_of(contexts, E.dtype)
     wanted = E.new_zeros(len(centre), len(O)).scatter_add_(1, contexts.clamp(min=0), real)
     loss, dh = _softmax_step(take(E, centre), O, wanted, real.sum(1, keepdim=True), lr)
-    subtract(E, centre, dh, lr)
+    add(E, centre, dh)
     return loss
 
 
@@ -43,14 +43,14 @@ def cbow_softmax_step(E, O, contexts, target, lr):
     real, inputs = rows_of(contexts, E.dtype), contexts.clamp(min=0)
     wanted = torch.nn.functional.one_hot(target, len(O)).to(E.dtype)
     loss, dh = _softmax_step(mean_rows(take(E, inputs), real), O, wanted, 1.0, lr)
-    subtract(E, inputs, shares(dh, real), lr)
+    add(E, inputs, shares(dh, real))
     return loss
 
 
 def _softmax_step(h, O, wanted, times, lr):
-    """Loss and gradient of h where each word of a row is wanted so many times, `times` in all; O is changed."""
+    """Loss, and how h should move, where each word of a row is wanted so many times, `times` in all; O is changed."""
     log_p = torch.log_softmax(h @ O.T, 1)
-    slope = times * log_p.exp() - wanted
-    dh = slope @ O
-    O.addmm_(slope.T, h, alpha=-lr)
+    move = lr * (wanted - times * log_p.exp())
+    dh = move @ O
+    O.addmm_(move.T, h)
     return -(wanted * log_p).sum(), dh

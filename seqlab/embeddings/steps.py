@@ -53,10 +53,10 @@ def sgns_step(E, O, centre, contexts, negatives, lr, backend="auto"):
     sign[:, contexts.shape[1] :] = -1
     pairs = real.sum(1, keepdim=True).expand(-1, negatives.shape[1])
     h, rows = take(E, centre), take(O, ids)
-    loss, slope = _logistic(rows, h, sign, torch.cat([real, pairs], 1))
-    dh = (slope[:, None] @ rows)[:, 0]
-    subtract(O, ids, slope[:, :, None] * h[:, None], lr)
-    subtract(E, centre, dh, lr)
+    loss, move = _logistic(rows, h, sign, torch.cat([real, pairs], 1), lr)
+    dh = (move[:, None] @ rows)[:, 0]
+    add(O, ids, move[:, :, None] * h[:, None])
+    add(E, centre, dh)
     return loss
 
 
@@ -99,10 +99,10 @@ def cbow_step(E, O, contexts, target, negatives, lr, backend="auto"):
     sign[:, 1:] = -1
     real = rows_of(contexts, E.dtype)
     h, rows = mean_rows(take(E, contexts.clamp(min=0)), real), take(O, ids)
-    loss, slope = _logistic(rows, h, sign, torch.ones_like(sign))
-    dh = (slope[:, None] @ rows)[:, 0]
-    subtract(O, ids, slope[:, :, None] * h[:, None], lr)
-    subtract(E, contexts.clamp(min=0), shares(dh, real), lr)
+    loss, move = _logistic(rows, h, sign, torch.ones_like(sign), lr)
+    dh = (move[:, None] @ rows)[:, 0]
+    add(O, ids, move[:, :, None] * h[:, None])
+    add(E, contexts.clamp(min=0), shares(dh, real))
     return loss
 
 
@@ -146,10 +146,10 @@ def skipgram_hierarchical_step(E, N, centre, contexts, nodes, bits, lr, backend=
     h, rows = take(E, centre), take(N, used)
     scores = h @ rows.T
     loss = -(passed[0] * F.logsigmoid(scores) + passed[1] * F.logsigmoid(-scores)).sum()
-    slope = (passed[0] + passed[1]) * scores.sigmoid() - passed[0]
-    dh = slope @ rows
-    subtract(N, used, slope.T @ h, lr)
-    subtract(E, centre, dh, lr)
+    move = lr * (passed[0] - (passed[0] + passed[1]) * scores.sigmoid())
+    dh = move @ rows
+    add(N, used, move.T @ h)
+    add(E, centre, dh)
     return loss
 
 
@@ -186,10 +186,10 @@ def cbow_hierarchical_step(E, N, contexts, target, nodes, bits, lr, backend="aut
     ids = path.clamp(min=0)
     real = rows_of(contexts, E.dtype)
     h, rows = mean_rows(take(E, contexts.clamp(min=0)), real), take(N, ids)
-    loss, slope = _logistic(rows, h, 1 - 2 * bits[target].to(E.dtype), rows_of(path, E.dtype))
-    dh = (slope[:, None] @ rows)[:, 0]
-    subtract(N, ids, slope[:, :, None] * h[:, None], lr)
-    subtract(E, contexts.clamp(min=0), shares(dh, real), lr)
+    loss, move = _logistic(rows, h, 1 - 2 * bits[target].to(E.dtype), rows_of(path, E.dtype), lr)
+    dh = (move[:, None] @ rows)[:, 0]
+    add(N, ids, move[:, :, None] * h[:, None])
+    add(E, contexts.clamp(min=0), shares(dh, real))
     return loss
 
 
@@ -247,9 +247,9 @@ def glove_step(W, U, b, c, totals, rows, columns, x, lr, x_max=100, alpha=0.75, 
 
 def _adagrad(table, total, words, place, gradient, lr):
     summed = gradient.new_zeros(len(words), *gradient.shape[1:])
-    subtract(summed, place, gradient, -1.0)
-    subtract(total, words, summed**2, -1.0)
-    subtract(table, words, summed / take(total, words).sqrt(), lr)
+    add(summed, place, gradient)
+    add(total, words, summed**2)
+    add(table, words, -lr * summed / take(total, words).sqrt())
 
 
 def take(table, ids):
@@ -257,9 +257,9 @@ def take(table, ids):
     return table.index_select(0, ids.reshape(-1)).view(*ids.shape, *table.shape[1:])
 
 
-def subtract(table, ids, rows, lr):
-    """table[ids] -= lr rows, in place; the rows of an id that stands several times add up."""
-    ids, rows = ids.reshape(-1).long(), (rows * -lr).reshape(-1, *table.shape[1:])
+def add(table, ids, rows):
+    """table[ids] += rows, in place; the rows of an id that stands several times add up."""
+    ids, rows = ids.reshape(-1).long(), rows.reshape(-1, *table.shape[1:])
     if table.dim() == 2 and not table.is_cuda:  # sorts the ids and goes through each row once, in a fixed order
         table.scatter_add_(0, ids[:, None].expand_as(rows), rows)
     else:
@@ -296,11 +296,11 @@ def check_ids(name, ids, V, wall=False):
         raise ValueError(f"{name} holds ids from {low} to {high}; the vocabulary has ids 0 to {V - 1}{none}")
 
 
-def _logistic(rows, h, sign, weight):
-    """Weighted sum of -log sigma(sign h . row) and the slope of each score; all (W, R)."""
+def _logistic(rows, h, sign, weight, lr):
+    """Weighted sum of -log sigma(sign h . row), and -lr times its slope by each score; all (W, R)."""
     scores = (rows @ h[:, :, None])[:, :, 0] * sign
     loss = -(F.logsigmoid(scores) * weight).sum()
-    return loss, -torch.sigmoid(-scores) * sign * weight
+    return loss, lr * torch.sigmoid(-scores) * sign * weight
 
 
 def shares(dh, real):
