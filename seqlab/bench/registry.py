@@ -2,5 +2,9 @@
 
 from seqlab.bench.cross_entropy import CROSS_ENTROPY, LINEAR_CROSS_ENTROPY
 from seqlab.bench.recurrent import GRU, LSTM, RNN
+from seqlab.bench.tsne import ATTRACTION, PERPLEXITY_SEARCH, REPULSION
 
-BENCHMARKS = {benchmark.name: benchmark for benchmark in (RNN, GRU, LSTM, CROSS_ENTROPY, LINEAR_CROSS_ENTROPY)}
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (RNN, GRU, LSTM, CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, PERPLEXITY_SEARCH, REPULSION, ATTRACTION)
+}
