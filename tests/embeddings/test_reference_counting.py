@@ -189,6 +189,13 @@ def test_svd_vectors_are_those_of_the_whole_decomposition(V, power):
     np.testing.assert_array_equal(reference.svd_vectors(M, dim, power), got)
 
 
+@pytest.mark.parametrize("shape", [(SMALL + 30, SMALL + 100), (SMALL + 100, SMALL + 30)])
+def test_singular_values_that_lie_close_together_are_found_all_the_same(shape):
+    M = sparse.random_array(shape, density=0.05, rng=np.random.default_rng(0))
+    got = reference.svd_vectors(M, 3, power=1.0)
+    np.testing.assert_allclose(np.linalg.norm(got, axis=0), np.linalg.svd(M.toarray())[1][:3], rtol=1e-9)
+
+
 def test_all_dimensions_give_the_table_back():
     M = some_table(20).toarray()
     vectors = reference.svd_vectors(M, 20, power=1.0)
@@ -202,6 +209,25 @@ def test_a_table_of_low_rank_has_no_further_directions():
         vectors = reference.svd_vectors(M, 5, power=0.0)
         np.testing.assert_array_equal(vectors[:, 2:], 0)
         np.testing.assert_allclose(vectors[:, :2].T @ vectors[:, :2], np.eye(2), atol=1e-8)
+
+
+def test_a_table_of_zeros_has_no_direction_and_infinities_are_refused():
+    for V in (10, SMALL + 1):
+        np.testing.assert_array_equal(reference.svd_vectors(sparse.csr_array((V, V)), 3), 0)
+    with pytest.raises(ValueError, match="M holds numbers that are not finite; take ppmi"):
+        reference.svd_vectors(reference.pmi(np.eye(3)), 2)
+
+
+def test_equal_singular_values_have_a_basis_all_the_same():
+    for V in (20, SMALL + 1):
+        vectors = reference.svd_vectors(sparse.eye_array(V), 5)
+        np.testing.assert_allclose(vectors.T @ vectors, np.eye(5), atol=1e-10)
+
+
+def test_the_tables_stay_as_they_were():
+    for X in (np.eye(4), sparse.csr_array(np.eye(4)), sparse.coo_array(np.eye(4))):
+        reference.pmi(X), reference.ppmi(X, shift=0.1), reference.svd_vectors(X, 2)
+        np.testing.assert_array_equal(X if isinstance(X, np.ndarray) else X.toarray(), np.eye(4))
 
 
 @pytest.mark.parametrize("dim", [0, 4])

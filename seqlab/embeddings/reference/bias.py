@@ -99,7 +99,7 @@ def equalize(u, v, direction):
 
 
 def direct_bias(vectors, direction, c=1.0):
-    """How far words that should be neutral lean, :eq:`direct-bias`: the mean of |cos|^c.
+    """How far words that should be neutral lean, :eq:`direct-bias`: the mean of ``|cos|^c``.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def direct_bias(vectors, direction, c=1.0):
     if n == 0 or not c >= 0:
         raise ValueError(f"vectors has {n} rows and c is {c}; a mean needs a row, and c must be 0 or more")
     lean = np.abs(cosine_similarity(vectors, g))
-    return float(np.where(lean > 0, lean**c, 0.0).mean())
+    return float(np.where(lean > 1e-12, lean**c, 0.0).mean())  # rounding does not lean
 
 
 def association(X, Y, A, B):

@@ -71,7 +71,7 @@ def keep_probability(counts, t=1e-3):
     if not t > 0:
         raise ValueError(f"t is {t}; it must be above 0")
     counts = check_counts(counts)
-    f = np.maximum(counts, 1e-300) / counts.sum()  # a word that never came stays
+    f = np.where(counts > 0, counts / counts.sum(), t)  # a word that never came stays
     return np.minimum((np.sqrt(f / t) + 1) * t / f, 1.0)
 
 
@@ -117,12 +117,10 @@ def pmi(X):
     """
     X = _check_table(X)
     X = X.toarray() if sparse.issparse(X) else X
-    row, column, total = X.sum(axis=1), X.sum(axis=0), X.sum()
+    chance = np.outer(X.sum(axis=1), X.sum(axis=0)) / X.sum()
+    ratio = np.divide(X, chance, out=np.zeros_like(X), where=X > 0)
     with np.errstate(divide="ignore"):
-        log_row, log_column = np.log(row), np.log(column)
-        never = np.isneginf(log_row)[:, None] | np.isneginf(log_column)
-        log_chance = np.where(never, 0.0, log_row[:, None] + log_column - np.log(total))
-        return np.log(X) - log_chance
+        return np.log(ratio)
 
 
 def ppmi(X, shift=0.0, power=1.0):
@@ -150,7 +148,7 @@ def ppmi(X, shift=0.0, power=1.0):
     M.eliminate_zeros()
     row, column = M.sum(axis=1), M.sum(axis=0) ** power
     chance = row[M.row] / row.sum() * column[M.col] / column.sum()
-    M.data = np.maximum(np.log(M.data / M.data.sum() / chance) - shift, 0.0)
+    M.data = np.maximum(np.log(M.data / M.sum() / chance) - shift, 0.0)
     M.eliminate_zeros()
     return M.tocsr() if sparse.issparse(X) else M.toarray()
 
@@ -166,28 +164,35 @@ def svd_vectors(M, dim, power=0.5):
 
     Returns
     -------
-    vectors : (V, D), the largest singular value first; the same at every call. In each column the largest entry is
-        positive. A column whose singular value is 0 is 0.
+    vectors : (V, D), the largest singular value first; the same at every call, unless singular values of a table of
+        more than 500 words are equal, where any basis is as good. In each column the largest entry is positive. A
+        column whose singular value is 0 is 0.
 
     Raises
     ------
     ValueError
-        when M has another number of axes, or dim is below 1 or above V.
+        when M has another number of axes or a number that is not finite (`pmi` has them, `ppmi` does not), or dim is
+        below 1 or above V.
     """
+    M = (sparse.csr_array(M) if sparse.issparse(M) else np.asarray(M)).astype(float)
+    if not np.isfinite(M.data if sparse.issparse(M) else M).all():
+        raise ValueError("M holds numbers that are not finite; take ppmi, which has no -Inf where pmi has")
     if len(M.shape) != 2 or not 1 <= dim <= min(M.shape):
         raise ValueError(f"M has shape {M.shape} and dim is {dim}; dim must be from 1 to the smaller of two sizes")
     U, s = _largest(M, dim)
-    U = np.where(s > 1e-7 * s[0], U, 0.0)
-    return U * _signs(U) * s**power
+    there = s > 1e-7 * s[0]
+    return U * _signs(U) * np.where(there, s, 1.0) ** power * there
 
 
 def _largest(M, dim):
     """The dim largest singular values, falling, and their left vectors."""
     if min(M.shape) <= SMALL or dim == min(M.shape):
-        U, s, _ = np.linalg.svd(M.toarray() if sparse.issparse(M) else np.asarray(M, float), full_matrices=False)
+        U, s, _ = np.linalg.svd(M.toarray() if sparse.issparse(M) else M, full_matrices=False)
         return U[:, :dim], s[:dim]
+    if not abs(M).max() > 0:
+        return np.zeros((M.shape[0], dim)), np.zeros(dim)
     start = np.random.default_rng(0).normal(size=min(M.shape))
-    U, s, _ = svds(M.astype(float), k=dim, v0=start, return_singular_vectors="u")
+    U, s, _ = svds(M, k=dim, v0=start, return_singular_vectors="u")
     order = np.argsort(-s, kind="stable")
     return U[:, order], s[order]
 
