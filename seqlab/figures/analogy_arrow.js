@@ -95,7 +95,7 @@ export default {
       const letter = [[c, "c"], [b, "b"], [a, "a"]].find(([i]) => i === free)?.[1];
       says.replaceChildren(`${words[a]} is to ${words[b]} as ${words[c]} is to `, html("strong", {}, words[answer]), ", score ", number(scores[answer]), ". ",
         a === b ? "With a = b the arrow has no length." : letter && exclude ? `But “${words[free]}”, which is ${letter} itself, scores higher (${text(scores[free])}): it was left out.`
-        : letter ? `That is ${letter} itself: no answer at all. It wins because the arrow is short beside what ${words[free]} and the tip have in common.`
+        : letter ? `That is ${letter} itself: no answer at all. ${letter === "a" ? "" : `“${words[a]}” and “${words[letter === "b" ? c : b]}” differ too little to lead away from it.`}`
         : exclude ? "It would be the best even if a, b and c could answer." : "It beats even the three input words.");
       const most = Math.max(...scores), least = Math.min(0, ...scores);
       list.replaceChildren(table("Candidates, the best first", ["word", how === "add" ? "cosine to the tip" : "quotient"], order.slice(0, 8).map((i) => {

@@ -83,6 +83,7 @@ export default {
       if (model.get("step") >= met().length) go(0);
       play.textContent = "Pause";
       timer = setInterval(tick, 450);
+      tick();
     });
     play.hidden = calm.matches; // who asks for less motion steps by hand
     const position = slider({ label: "pairs counted", min: 0, max: 1, step: 1, value: 0, show: (n) => `${n}`, change: (n) => { stop(); go(n); } });
@@ -142,6 +143,10 @@ export default {
         cell.classList.toggle("lit", window.some(({ s, u }) => here[0] === i && id(s, u) === j));
         cell.setAttribute("aria-selected", ci === i && cj === j);
       }));
+      if (here) { // on a narrow screen the matrix scrolls along
+        const cell = cells[here[0]][here[1]].getBoundingClientRect(), view = frame.parentNode.getBoundingClientRect();
+        frame.parentNode.scrollLeft += Math.max(0, cell.right - view.right + 8) - Math.max(0, view.left - cell.left + 70);
+      }
       heads.forEach((head, j) => head.classList.toggle("on", here?.[1] === j));
       sides.forEach((side, i) => side.classList.toggle("on", here?.[0] === i));
 

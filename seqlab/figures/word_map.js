@@ -65,7 +65,8 @@ export default {
     const draw = () => {
       const vectors = model.get("vectors"), i = model.get("chosen"), v = vectors[i], ranked = rank(vectors, i), [best] = ranked;
       const spots = vectors.map(place), order = [i, ...ranked.map(({ id }) => id)];
-      const written = labelled(order.map((id) => spots[id]), order.map((id) => words[id]), [S, S]);
+      const written = labelled(order.map((id) => spots[id]), order.map((id) => words[id]), [S, S],
+        { avoid: [i, best.id].map((id) => [[S / 2, S / 2], spots[id]]) });
       if (norm(v) > 0) aim = stretched(v, 1);
       word.value = `${i}`;
       length.value = norm(v);
