@@ -1,5 +1,6 @@
 """t-SNE by scikit-learn's rules: `TSNE(...).fit_transform(X)`."""
 
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,12 +12,14 @@ from sklearn.utils.validation import validate_data
 from tqdm import tqdm
 
 from seqlab.shapes import check_shape
-from seqlab.tsne.functional import Edges, repulsion
-from seqlab.tsne.neighbours import sparse_joint_probabilities
+from seqlab.tsne.functional import Edges, attraction, attraction_in_rows, repulsion, repulsion_in_blocks, side_by_side
+from seqlab.tsne.neighbours import centred, sparse_joint_probabilities
 
 EXAGGERATED = 250  # iterations with enlarged P, or a quarter of a short run
 CHECK = 50  # iterations between two looks at the divergence
+PIECE = 1 << 16  # entries of P that a thread takes at a time
 START = 1e-4  # standard deviation of the first coordinate of a start
+FLAT = 1e-6  # a component that varies less, where the data reaches from -1 to 1, is rounding
 SMALLEST = 1e-7  # norm of a gradient that moves nothing any more
 
 
@@ -118,13 +121,26 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         self._check(len(X))
-        rng = check_random_state(self.random_state)
+        X, rng = centred(X), check_random_state(self.random_state)
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         P = sparse_joint_probabilities(X, self.perplexity, self.backend, device)
         Y = torch.from_numpy(self._start(X, rng)).to(device)
         self.learning_rate_ = self._rate(len(X))
-        self.embedding_ = self._descend(Edges(P, Y.dtype, device), Y).cpu().numpy()
+        with self._forces(P, Y) as forces:
+            self.embedding_ = self._descend(Y, forces, -(P.data * np.log(P.data)).sum()).cpu().numpy()
         return self.embedding_
+
+    @contextmanager
+    def _forces(self, P, like):
+        """Give a function of the map: attraction, its cross-entropy, repulsion, Z."""
+        starts, columns = (torch.as_tensor(ids, dtype=torch.int64, device=like.device) for ids in (P.indptr, P.indices))
+        p = torch.as_tensor(P.data, dtype=like.dtype, device=like.device)
+        if self.backend == "triton" or like.is_cuda:
+            yield lambda Y: (*attraction(Y, starts, columns, p, self.backend), *repulsion(Y, self.backend))
+            return
+        parts = Edges.of(starts, columns, p).pieces(PIECE)
+        with side_by_side() as run:
+            yield lambda Y: (*attraction_in_rows(Y, parts, run), *repulsion_in_blocks(Y, run))
 
     @property
     def _n_features_out(self):
@@ -149,36 +165,35 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             have = min(d, *X.shape)
             components = PCA(have, random_state=rng).set_output(transform="default").fit_transform(X)
             deviations = components.std(axis=0)
-            real = deviations > 1e-6 * max(np.abs(X - X.mean(axis=0)).max(), np.finfo(X.dtype).tiny)
-            Y[:, :have][:, real] = components[:, real] * (START / max(deviations[0], np.finfo(X.dtype).tiny))
+            real = np.flatnonzero(deviations > FLAT)
+            Y[:, real] = components[:, real] * START / deviations[0]
         return Y.astype(np.float32)
 
-    def _descend(self, edges, Y):
-        """Follow the gradient for `max_iter` iterations from Y."""
+    def _descend(self, Y, forces, entropy):
+        """Follow the gradient for `max_iter` iterations from Y; `entropy` is that of P."""
         velocity, gains = torch.zeros_like(Y), torch.ones_like(Y)
         exaggerated = min(EXAGGERATED, self.max_iter // 4)
         history = []
         with tqdm(total=self.max_iter, disable=not self.progress, unit="iteration") as bar:
-            for step in range(1, self.max_iter + 1):
-                factor, momentum = (self.early_exaggeration, 0.5) if step <= exaggerated else (1.0, 0.8)
-                force, Z = repulsion(Y, self.backend)
-                gradient = 4 * (factor * edges.attraction(Y) - force / Z)
-                if step % CHECK == 0:
-                    history.append((step - 1, edges.kl_divergence(Y, Z)))
+            for step in range(self.max_iter + 1):
+                pull, cross, push, Z = forces(Y)
+                factor, momentum = (self.early_exaggeration, 0.5) if step < exaggerated else (1.0, 0.8)
+                gradient = 4 * (factor * pull - push / Z)
+                if step % CHECK == 0 or step == self.max_iter:
+                    history.append((step, float(cross.double() + Z.double().log()) - entropy))
                     bar.set_postfix(KL=f"{history[-1][1]:.3f}")
                     norm = float(gradient.norm())
-                    if norm <= SMALLEST:
-                        break
                     self._check_norm(norm)
+                    if step == self.max_iter or norm <= SMALLEST:
+                        break
                 onward = velocity * gradient < 0
                 gains = torch.where(onward, gains + 0.2, gains * 0.8).clamp_(min=0.01)
                 velocity = momentum * velocity - self.learning_rate_ * gains * gradient
                 Y = Y + velocity
                 bar.update()
         self.n_iter_ = step
-        self.kl_divergence_ = edges.kl_divergence(Y, repulsion(Y, self.backend)[1])
-        self._check_norm(self.kl_divergence_)
-        self.history_ = np.array([*history, (step, self.kl_divergence_)])
+        self.history_ = np.array(history)
+        self.kl_divergence_ = history[-1][1]
         return Y
 
     def _check_norm(self, number):

@@ -44,7 +44,7 @@ def sparse_joint_probabilities(X, perplexity, backend="auto", device=None):
 
     Parameters
     ----------
-    X : (N, D) points. They are centred, and measured in units of the largest coordinate: t-SNE notices neither.
+    X : (N, D) points; see `centred`, of which t-SNE notices nothing.
     perplexity : effective number of neighbours, 1 <= perplexity <= N - 1.
     backend : of `seqlab.tsne.functional.perplexity_search`.
     device : where the search runs; None for the CPU.
@@ -58,14 +58,13 @@ def sparse_joint_probabilities(X, perplexity, backend="auto", device=None):
     ValueError
         when there are fewer than 2 points, the perplexity does not fit, or X holds NaN or Inf.
     """
-    X = np.asarray(X, dtype=np.float64)
     N = check_shape("X", X, ("N", "D"))["N"]
     if N < 2:
         raise ValueError(f"X has {N} points; t-SNE compares points, so it must have at least 2")
     if not 1 <= perplexity <= N - 1:
         raise ValueError(f"perplexity is {perplexity}; with {N} points it must be 1 to {N - 1}")
     k = min(N - 1, int(REACH * perplexity))
-    squared, ids = nearest_neighbours(_scaled(X), k)
+    squared, ids = nearest_neighbours(centred(X), k)
     conditional, _ = perplexity_search(torch.from_numpy(squared).to(device or "cpu"), perplexity, backend)
     starts = np.arange(0, N * k + 1, k)
     P = csr_array((conditional.cpu().numpy().astype(np.float64).ravel(), ids.ravel(), starts), shape=(N, N))
@@ -75,7 +74,17 @@ def sparse_joint_probabilities(X, perplexity, backend="auto", device=None):
     return P
 
 
-def _scaled(X):
-    """Centre the points and bring the largest coordinate to 1, so that no square overflows or drowns in the offset."""
+def centred(X):
+    """Move the mean to 0 and bring the largest coordinate to 1, so that no square overflows or drowns in an offset.
+
+    Parameters
+    ----------
+    X : (N, D) points.
+
+    Returns
+    -------
+    X : (N, D) float64; all zeros where all points are the same.
+    """
+    X = np.asarray(X, dtype=np.float64)
     X = X - X.mean(axis=0)
     return X / (np.abs(X).max() or 1.0)
