@@ -276,8 +276,8 @@ def perplexity_search(squared, perplexity):
 
 def repulsion_plan(d, dtype):
     """Choose the constants of the repulsion and its warps; the compile tests read the same plan as the launch."""
-    rows = ROWS * 4 // dtype.itemsize  # float64 takes two registers
-    return {"ROWS": rows, "COLS": COLS, **pair_plan(d, dtype)}, WARPS
+    rows = ROWS * 4 // dtype.itemsize  # float64 takes two registers, and a third dimension another sum of a pair
+    return {"ROWS": rows if d < 3 else rows // 2, "COLS": COLS, **pair_plan(d, dtype)}, WARPS
 
 
 def pair_plan(d, dtype):
