@@ -6,7 +6,7 @@ from gensim.models import KeyedVectors
 from scipy.stats import rankdata
 
 from seqlab import data
-from seqlab.embeddings import WordVectors, evaluate_analogies, evaluate_similarity
+from seqlab.embeddings import WordVectors, evaluate_analogies, evaluate_similarity, reference
 
 
 def planted(noise, groups=8, members=5, D=12, seed=0):
@@ -140,3 +140,15 @@ def test_real_vectors_answer_real_questions_as_gensim_does(real, tmp_path):
     assert {name: (part.right, part.asked) for name, part in report.sections.items()} == want
     assert report.sections["family"].accuracy > 0.8
     assert report.asked + report.missing == 19_544
+
+
+def test_every_analogy_of_the_kingdom_is_solved_from_its_expected_counts():
+    sentences, probabilities = data.kingdom_sentences()
+    names = sorted({word for sentence in sentences for word in sentence})
+    ids = {word: i for i, word in enumerate(names)}
+    counts = [reference.cooccurrence([ids[word] for word in sentence], len(names)) for sentence in sentences]
+    M = reference.ppmi(sum(p * X for p, X in zip(probabilities, counts, strict=True)))
+    asked = data.kingdom_analogies()
+    for vectors in (M.toarray(), reference.svd_vectors(M, np.linalg.matrix_rank(M.toarray()), power=1.0)):
+        report = evaluate_analogies(WordVectors(names, vectors), asked)
+        assert report.total == (len(asked), len(asked), 0)
