@@ -43,13 +43,14 @@ export default {
     const forth = button("Next merge", go((n) => n + 1), { class: "main" }), back = button("Back", go((n) => n - 1)), again = button("Start again", go(() => 0));
     const play = button("Play", () => {
       if (timer) { stop(); return; }
-      if (model.get("step") === V - 1) move(0);
-      play.textContent = "Pause";
-      timer = setInterval(() => {
+      const tick = () => {
         if (!el.isConnected) { stop(); return; }
         move(model.get("step") + 1);
         if (model.get("step") === V - 1) stop();
-      }, wait);
+      };
+      play.textContent = "Pause";
+      timer = setInterval(tick, wait);
+      if (model.get("step") === V - 1) move(0); else tick();
     });
     const merge = slider({ label: "merges done", min: 0, max: V - 1, step: 1, value: model.get("step"), show: (n) => `${n} of ${V - 1}`, change: (n) => { stop(); move(n); } });
     const chosen = choice({ label: "Word", options: words.map((word, i) => [`${i}`, word]), value: `${model.get("word")}`, change: (i) => { stop(); model.set("step", V - 1); set("word", +i); } });

@@ -36,8 +36,8 @@ export const negatives = (p, k, rounds, targets, seed) => {
   return { counts, last, again };
 };
 
-// a small share with two digits more than `percent` gives: 0.00052 -> "0.052 %"
-const share = (p) => (p < 0.000995 ? `${text(100 * p, 3)}\u00a0%` : p < 0.00995 ? `${text(100 * p)}\u00a0%` : percent(p));
+// a share with two digits below 1 %, three below 0.1 ‰: 0.00059 -> "0.06 %"
+const share = (p) => (p < 0.0000995 ? `${text(100 * p, 3)}\u00a0%` : p < 0.00995 ? `${text(100 * p)}\u00a0%` : percent(p));
 // a ratio: 0.52, 3.4, 27
 const times = (x) => text(x, x < 1 ? 2 : x < 9.95 ? 1 : 0);
 
@@ -58,11 +58,11 @@ export default {
     const says = html("output", { class: "says" }), pair = html("p", { class: "spoken" }), chips = html("ul", { class: "chips", "aria-label": "The negatives" }), drawn = html("output", { class: "quiet" });
 
     const lines = rows.map((id) => {
-      const bars = html("td", { class: "twin" }, html("i"), html("i")), [is, ratio, came] = range(3).map(() => html("td"));
+      const bars = html("td", { class: "twin", style: "min-width:3rem" }, html("i"), html("i")), [is, ratio, came] = range(3).map(() => html("td"));
       const row = html("tr", {}, html("th", { scope: "row" }, words[id]), bars, html("td", {}, number(f[id], share)), is, ratio, came);
       return { id, row, bars, is, ratio, came };
     });
-    const head = ["word", "", "text", "noise", "ratio", "drawn"].map((name) => (name ? html("th", { scope: "col" }, name) : html("td", { class: "twin" })));
+    const head = ["word", "", "text", "noise", "ratio", "drawn"].map((name) => (name ? html("th", { scope: "col" }, name) : html("td", { class: "twin", style: "min-width:3rem" })));
     const shares = html("table", { class: "heat" }, html("caption", {}, rows.length < words.length ? `${rows.length} of ${words.length.toLocaleString("en")} words: grey, their share of the text; blue, of the noise` : "Grey: share of the text; blue: share of the noise"),
       html("thead", {}, html("tr", {}, head)), html("tbody", {}, lines.map(({ row }) => row)));
 

@@ -138,7 +138,7 @@ def two_clusters():
     X = np.concatenate([rng.normal(size=(50, 10)), 5 * rng.normal(size=(50, 10))])
     X[50:, 0] += 40
     return {
-        "title": "two clusters, one five times as wide",
+        "title": "two clusters, one of them wide",
         "points": X,
         "labels": [0] * 50 + [1] * 50,
         "classes": ["A", "B"],
@@ -170,7 +170,7 @@ def noise():
     return {
         "title": "pure noise in 50 dimensions",
         "points": np.random.default_rng(3).normal(size=(100, 50)),
-        "watch": "clumps at perplexity 2 to 5, though there is nothing but chance; at 30 they are gone. In the data "
+        "watch": "clumps at perplexity 2 and 3, though there is nothing but chance; at 30 they are gone. In the data "
         "all points are about equally far from each other, on the map they cannot be.",
         "beware": "clusters seen at one perplexity alone: here there are none.",
     }

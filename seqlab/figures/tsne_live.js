@@ -146,7 +146,7 @@ export default {
     const pick = [0, 1].map((k) => choice({ label: k ? "and" : "Groups", options: [], value: "", change: (c) => set("pair", model.get("pair").map((old, j) => (j === k ? +c : old))) }));
     const pairs = html("div", { class: "together" }, pick);
     const cut = html("output", { class: "quiet" }), status = html("p", { class: "quiet status" }), says = html("output", { class: "says" });
-    const watch = html("p"), far = html("div", { class: "far" }), near = html("div", { class: "near" }), pictures = html("div", { class: "together", "aria-hidden": "true" });
+    const watch = html("div", { class: "stack" }), far = html("div", { class: "far" }), near = html("div", { class: "near" }), pictures = html("div", { class: "digits", "aria-hidden": "true" });
 
     const [W, H] = [340, 300];
     const map = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", class: "map" }), data = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", class: "map" });
@@ -280,7 +280,7 @@ export default {
         box.querySelector("select").replaceChildren(...(here.classes ?? []).map((name, c) => html("option", { value: c }, name)));
         box.value = `${model.get("pair")[k]}`;
       });
-      watch.replaceChildren(html("b", {}, "Watch for: "), here.watch, " ", html("b", {}, "Do not read off: "), here.beware);
+      watch.replaceChildren(html("p", {}, html("b", {}, "Watch for: "), here.watch), html("p", {}, html("b", {}, "Do not read off: "), here.beware));
       data.ariaLabel = `The same ${here.N} points of ${one.dims} numbers each, projected on their two widest directions (PCA), which show ${percent(one.seen)} of their variance.`;
       seen.textContent = `${here.N} points of ${one.dims} numbers, projected by PCA: ${percent(one.seen)} of the variance.`;
       moveMap = scene(map);
