@@ -37,7 +37,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     perplexity : effective number of neighbours, 1 <= perplexity <= N - 1.
     early_exaggeration : factor of P in the first 250 iterations, or in the first quarter of fewer than 1,000.
     learning_rate : a number, or "auto": N / early_exaggeration / 4, at least 50 (Belkina et al., 2019).
-    max_iter : iterations. The run ends early when the gradient's norm falls below 1e-7.
+    max_iter : iterations. Once P is as it is, the run ends early when the norm of the gradient falls below 1e-7.
     init : "pca" (the first principal components; a direction that the data does not have starts at random), "random",
         or an array (N, d), which is taken as it is.
     random_state : None, a seed or a `numpy.random.RandomState`. With a seed the map is the same, bit for bit, on the
@@ -161,7 +161,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 raise ValueError("init holds NaN or Inf; it must hold the start of every point")
             return Y
         Y = rng.standard_normal((N, d)) * START
-        if self.init == "pca":
+        if self.init == "pca" and X.any():
             have = min(d, *X.shape)
             components = PCA(have, random_state=rng).set_output(transform="default").fit_transform(X)
             deviations = components.std(axis=0)
@@ -184,7 +184,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                     bar.set_postfix(KL=f"{history[-1][1]:.3f}")
                     norm = float(gradient.norm())
                     self._check_norm(norm)
-                    if step == self.max_iter or norm <= SMALLEST:
+                    if step == self.max_iter or (step >= exaggerated and norm <= SMALLEST):
                         break
                 onward = velocity * gradient < 0
                 gains = torch.where(onward, gains + 0.2, gains * 0.8).clamp_(min=0.01)

@@ -173,7 +173,7 @@ def student_affinities(Y):
     ValueError
         when Y has another number of axes, or holds NaN or Inf.
     """
-    w = 1 / (1 + squared_distances(Y))
+    w = 1 / (1 + squared_distances(_points("Y", Y)))
     np.fill_diagonal(w, 0)
     return w / w.sum(), w
 
