@@ -62,7 +62,8 @@ class TsneLive(Figure):
 
     def still(self):
         rows = [(one["title"], one["watch"], one["beware"]) for one in self.state["sets"]]
-        return table(("points", "watch for", "do not read off"), rows, "What t-SNE shows of each set, and what not")
+        told = table(("points", "watch for", "do not read off"), rows, "What t-SNE shows of each set, and what not")
+        return f'<div class="told">{told}</div>'
 
 
 def check_own(points, labels, words):
