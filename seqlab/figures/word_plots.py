@@ -76,9 +76,11 @@ def plane(places, words, arrows, axes):
             ax.annotate("", where[end], where[start], arrowprops=style | {"shrinkB": 4})
         ax.plot([], [], color=colour, linestyle=line, label=meaning)
     ax.plot(*places.T, "o", color=PALETTE[0], linestyle="none")
-    for word, place in where.items():
-        ax.annotate(word, place, textcoords="offset points", xytext=(0, 6), ha="center")
-    ax.margins(0.18, 0.16)
+    middle = places[:, 1].mean()
+    for word, place in where.items():  # away from the arrows, which mostly run inside
+        side = 1 if place[1] >= middle else -1
+        ax.annotate(word, place, textcoords="offset points", xytext=(0, 9 * side), ha="center", va="center")
+    ax.margins(0.18, 0.18)
     ax.set(xlabel=axes[0], ylabel=axes[1])
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     said = ", ".join(f"{word} at ({x:.1f}, {y:.1f})" for word, (x, y) in where.items())
