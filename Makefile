@@ -43,7 +43,7 @@ test: setup system ## run everything that CI runs
 	@$(BIN)/python tests/run.py
 
 bench: setup ## measure the kernels against their peers and floors
-	@for name in rnn gru lstm cross_entropy linear_cross_entropy; do $(BIN)/seqlab bench $$name || exit 1; done
+	@for name in rnn gru lstm cross_entropy linear_cross_entropy sgns cbow hierarchical glove cooccurrence; do $(BIN)/seqlab bench $$name || exit 1; done
 
 assignments: setup ## build every assignment for students and for the grader
 	@$(BIN)/seqlab build assignments

@@ -91,7 +91,7 @@ def test_a_place_far_into_a_table_is_found(tmp_path):
         (([0, 5], 5), "ids holds 0 to 5; the vocabulary has ids 0 to 4, and -1 is a wall"),
         (([-2, 1], 5), "ids holds -2 to 1"),
         (([[0, 1]], 5), r"ids has shape \(1, 2\); it must have shape \(N,\)"),
-        (([0.5], 5), "ids holds torch.float32; ids are int64 or int32"),
+        (([0.5], 5), "ids holds torch.float32; ids are integers, such as torch.int64"),
         (([0], 5, 0), "window is 0; it must be at least 1"),
         (([0], 5, 2, "linear"), "weighting is 'linear'; it must be one of flat, harmonic"),
     ],

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from seqlab.embeddings import kernels, reference
-from seqlab.embeddings.kernels import glove
+from seqlab.embeddings.kernels import common, glove
 from tests.embeddings import launched
 from tests.embeddings.launched import DEVICE, ONE_BY_ONE, table, tensor
 
@@ -107,6 +107,19 @@ def test_what_is_no_count_makes_the_loss_nan_and_is_left_out(name, value):
     assert max(launched.errors(grown, problem_[1], totals)) <= 1e-4
 
 
+def test_the_runs_that_choose_a_form_leave_weights_and_totals_alone(monkeypatch):
+    given = problem(9, 12, 5, unique=True)
+    once = launch(*given)
+    monkeypatch.setattr(common, "interpreting", lambda: False)
+    monkeypatch.setattr(common, "_seen", set())
+    rates, run = [], glove._glove.run
+    monkeypatch.setattr(glove._glove, "run", lambda *a, **k: rates.append((k["lr"], k["learn"])) or run(*a, **k))
+    twice = launch(*given)
+    assert rates == [(0, 0), (LR, 1)]
+    assert torch.equal(once[0], twice[0])
+    assert all(torch.equal(a, b) for a, b in zip([*once[1], *once[2]], [*twice[1], *twice[2]], strict=True))
+
+
 def test_no_count_is_no_launch():
     assert launch(*problem(0, 5, 3))[0].item() == 0
 
@@ -121,7 +134,7 @@ def test_no_count_is_no_launch():
         (lambda g: g | {"totals": tuple(t.double() for t in g["totals"])}, "the total of W holds torch.float64"),
         (lambda g: g | {"U": g["U"].half()}, "U holds torch.float16"),
         (lambda g: g | {"columns": g["columns"][:1]}, r"columns has shape \(1,\); it must have shape \(3,\)"),
-        (lambda g: g | {"rows": g["rows"].short()}, "rows holds torch.int16; ids are int64 or int32"),
+        (lambda g: g | {"rows": g["rows"].float()}, "rows holds torch.float32; ids are integers, such as torch.int64"),
     ],
 )
 def test_what_does_not_fit_is_named(change, sentence):
@@ -134,7 +147,7 @@ def test_what_does_not_fit_is_named(change, sentence):
 
 
 def test_the_tuner_has_forms_for_every_size():
-    for D in (1, 2, 50, 100, 128, 300, 1000, kernels.common.LARGEST):
+    for D in (1, 2, 50, 100, 128, 300, 1000, common.LARGEST):
         assert 1 <= len(glove._worth_trying(glove.CONFIGS, {}, **glove.plan(D))) <= 8, D
 
 

@@ -12,7 +12,7 @@ from seqlab.shapes import check_shape
 
 LARGEST = 8192  # numbers of a vector that a program holds in registers, beside what else it needs
 MOST = 64  # numbers of a tile of rows that a thread holds
-IDS = (torch.int64, torch.int32)
+IDS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 _seen = set()  # kernels, with their constants, that were tuned
 
 
@@ -116,21 +116,24 @@ def window_ids(contexts_ptr, w, start, C: tl.constexpr, R: tl.constexpr):
 
 
 def _worth_trying(configs, named_args, COLS, SLOTS, **others):
-    """Hold as many rows as a thread's registers allow, or half as many, which leaves room for more programs."""
+    """Hold as many rows as a thread's registers allow; with 4 warps also half as many, which lets more programs in."""
 
-    def worth(rows, threads):
-        most = min(SLOTS, max(1, MOST * threads // COLS), 64)
-        if rows * COLS > MOST * threads:
+    def worth(rows, warps):
+        most = min(SLOTS, max(1, MOST * 32 * warps // COLS), 64)
+        if rows * COLS > MOST * 32 * warps:
             return False
-        crowd = rows * COLS >= 8 * threads or threads == 32  # threads that have something to do
-        return crowd and (rows == most or 2 * rows == most >= 8)
+        busy = rows * COLS >= 8 * 32 * warps or warps == 1
+        return busy and (rows == most or (warps == 4 and 2 * rows == most >= 8))
 
-    return [c for c in configs if worth(c.kwargs["ROWS"], 32 * c.num_warps)]
+    return [config for config in configs if worth(config.kwargs["ROWS"], config.num_warps)]
 
 
-# ROWS rows of a table at a time in the registers of a program. The interpreter takes the first form.
+# ROWS rows of a table at a time in the registers of a program. The interpreter takes the first form. Without a limit
+# the compiler moves a few numbers out of the registers to let more programs in; with one, it lets them all stay.
 CONFIGS = [
-    triton.Config({"ROWS": rows}, num_warps=warps) for rows in (16, 8, 4, 2, 1, 32, 64) for warps in (4, 1, 2, 8)
+    triton.Config({"ROWS": rows}, num_warps=warps, maxnreg=255)
+    for rows in (16, 8, 4, 2, 1, 32, 64)
+    for warps in (4, 1, 2, 8)
 ]
 rows_tuned = tuned(CONFIGS, key=["COLS", "SLOTS", "D"], prune=_worth_trying)
 
@@ -193,11 +196,11 @@ def check_changed(name, tensor):
 
 
 def check_ids(**ids):
-    """Check the data type of ids, and give them in order, one number after the other."""
+    """Check that ids are integers; give them with 64 or 32 bits, one number after the other."""
     for name, tensor in ids.items():
         if tensor.dtype not in IDS:
-            raise ValueError(f"{name} holds {tensor.dtype}; ids are int64 or int32")
-    return [tensor.contiguous() for tensor in ids.values()]
+            raise ValueError(f"{name} holds {tensor.dtype}; ids are integers, such as torch.int64")
+    return [(tensor if tensor.dtype.itemsize >= 4 else tensor.long()).contiguous() for tensor in ids.values()]
 
 
 def check_placed(*tensors):

@@ -18,7 +18,7 @@ What moves for 1 M pairs, K = 5 and D = 300, six pairs a window (`seqlab.embeddi
 way                                       GB       seconds
 ========================================  =======  =======
 each pair with its own negatives          16.9     3.9e-3
-this kernel, negatives of a window        4.9      1.1e-3
+this kernel, negatives of a window        4.8      1.1e-3
 ========================================  =======  =======
 
 The seconds are what an H200 needs for the bytes alone at 4.3 TB/s. They are no measurement; and frequent words, whose
