@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from seqlab.shapes import check_shape
 from seqlab.tsne.functional import Edges, attraction, attraction_in_rows, repulsion, repulsion_in_blocks, side_by_side
+from seqlab.tsne.interpolation import repulsion_by_interpolation
 from seqlab.tsne.neighbours import centred, sparse_joint_probabilities
 
 EXAGGERATED = 250  # iterations with enlarged P, or a quarter of a short run
 CHECK = 50  # iterations between two looks at the divergence
+MANY = 10_000  # points from which on a CPU interpolates
 PIECE = 1 << 16  # entries of P that a thread takes at a time
 START = 1e-4  # standard deviation of the first coordinate of a start
 FLAT = 1e-6  # a component that varies less, where the data reaches from -1 to 1, is rounding
@@ -27,8 +29,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Draw points of many dimensions in a few, so that neighbours stay neighbours (van der Maaten and Hinton, 2008).
 
     The sum of :eq:`tsne-gradient` is split in two. Attraction runs over the 3 * perplexity nearest neighbours;
-    repulsion runs over all pairs, exactly, in blocks. No N x N array is stored. The descent is :eq:`tsne-update`, at
-    first with enlarged P and momentum 0.5, then with momentum 0.8.
+    repulsion runs over all pairs, exactly, in blocks, or where there are many points, on a grid. No N x N array is
+    stored. The descent is :eq:`tsne-update`, at first with enlarged P and momentum 0.5, then with momentum 0.8.
 
     Parameters
     ----------
@@ -42,6 +44,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         or an array (N, d), which is taken as it is.
     random_state : None, a seed or a `numpy.random.RandomState`. With a seed the map is the same, bit for bit, on the
         same machine and device, with the same number of threads.
+    method : "exact" (time grows with N^2), "interpolated" (time grows with N; forces off by about a hundredth;
+        d at most 2, on the CPU alone; see `seqlab.tsne.interpolation`), or "auto": exact on a GPU, where d is above 2,
+        and up to 10,000 points.
     progress : True for a bar with the time that is left.
     backend : "torch", "triton" or "auto": of `seqlab.tsne.functional`.
     device : of torch; None for CUDA where it is there and the CPU elsewhere.
@@ -49,7 +54,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     embedding_ : (N, d) float32 map.
-    kl_divergence_ : KL(P || Q) of the map in nats, :eq:`tsne-kl`, with the P of the neighbours and the exact Q.
+    kl_divergence_ : KL(P || Q) of the map in nats, :eq:`tsne-kl`, with the P of the neighbours and the Q of all pairs.
     n_iter_ : iterations that were run.
     learning_rate_ : the number that was used.
     history_ : (looks, 2) iteration and divergence (with the true P), every 50 iterations and at the end.
@@ -66,6 +71,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         max_iter=1000,
         init="pca",
         random_state=None,
+        method="auto",
         progress=False,
         backend="auto",
         device=None,
@@ -77,6 +83,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.max_iter = max_iter
         self.init = init
         self.random_state = random_state
+        self.method = method
         self.progress = progress
         self.backend = backend
         self.device = device
@@ -122,13 +129,22 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         self._check(len(X))
         X, rng = centred(X), check_random_state(self.random_state)
-        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = self._device()
         P = sparse_joint_probabilities(X, self.perplexity, self.backend, device)
         Y = torch.from_numpy(self._start(X, rng)).to(device)
         self.learning_rate_ = self._rate(len(X))
         with self._forces(P, Y) as forces:
             self.embedding_ = self._descend(Y, forces, -(P.data * np.log(P.data)).sum()).cpu().numpy()
         return self.embedding_
+
+    def _device(self):
+        interpolated = self.method == "interpolated"
+        device = self.device or ("cuda" if torch.cuda.is_available() and not interpolated else "cpu")
+        if interpolated and (torch.device(device).type != "cpu" or self.backend == "triton"):
+            raise ValueError(
+                "method='interpolated' runs on the CPU, by torch: leave device and backend out, or 'exact'"
+            )
+        return device
 
     @contextmanager
     def _forces(self, P, like):
@@ -138,9 +154,13 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if self.backend == "triton" or like.is_cuda:
             yield lambda Y: (*attraction(Y, starts, columns, p, self.backend), *repulsion(Y, self.backend))
             return
-        parts = Edges.of(starts, columns, p).pieces(PIECE)
+        parts, threads = Edges.of(starts, columns, p).pieces(PIECE), torch.get_num_threads()
+        many = self.method == "auto" and len(like) > MANY and self.n_components <= 2
         with side_by_side() as run:
-            yield lambda Y: (*attraction_in_rows(Y, parts, run), *repulsion_in_blocks(Y, run))
+            if many or self.method == "interpolated":
+                yield lambda Y: (*attraction_in_rows(Y, parts, run), *_interpolated(Y, threads))
+            else:
+                yield lambda Y: (*attraction_in_rows(Y, parts, run), *repulsion_in_blocks(Y, run))
 
     @property
     def _n_features_out(self):
@@ -213,10 +233,21 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"learning_rate is {self.learning_rate!r}; it must be a number above 0 or 'auto'")
         if isinstance(self.init, str) and self.init not in ("pca", "random"):
             raise ValueError(f"init is {self.init!r}; it must be 'pca', 'random' or an array (N, n_components)")
+        if self.method not in ("auto", "exact", "interpolated"):
+            raise ValueError(f"method is {self.method!r}; it must be 'auto', 'exact' or 'interpolated'")
+        if self.method == "interpolated" and self.n_components > 2:
+            raise ValueError(f"method='interpolated' draws in 1 or 2 dimensions; with {self.n_components} take 'exact'")
         if self.perplexity > N - 1:
             raise ValueError(
                 f"perplexity is {self.perplexity}; X has {N} points (n_samples = {N}), so it must be at most {N - 1}"
             )
+
+
+def _interpolated(Y, workers):
+    if not Y.isfinite().all():
+        return torch.full_like(Y, torch.nan), Y.new_tensor(torch.nan)  # the next look at the gradient finds it
+    force, Z = repulsion_by_interpolation(Y.numpy(), workers)
+    return torch.from_numpy(force).to(Y.dtype), torch.tensor(Z, dtype=Y.dtype)
 
 
 def _check_number(name, value, kind, least):
