@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from seqlab.embeddings import commands as _embeddings  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.grading import commands as grading
 from seqlab.lm import commands as lm
 

@@ -9,7 +9,7 @@ import torch
 
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before anything imports it
 from seqlab.embeddings import functional
-from seqlab.embeddings.blocks import cbow_blocks_step, negatives_weight, skipgram_blocks_step
+from seqlab.embeddings.blocks import PULL, cbow_blocks_step, negatives_weight, skipgram_blocks_step
 from seqlab.embeddings.reference import cooccurrence as count_pairs
 from seqlab.embeddings.reference import huffman
 from seqlab.embeddings.running import Run, digest
@@ -19,10 +19,10 @@ from seqlab.kernels import pick_backend
 
 CENTRES = {"negative": 16, "hierarchical": 8}  # words of a block
 NOISE = 16  # words of noise that a block shares
-LARGEST_BATCH = 1024
+FIRST = 2.0  # first input vectors hold numbers up to FIRST / dim; with word2vec's 0.5, small texts are learnt later
+BATCH = {"negative": 256, "hierarchical": 64, "softmax": 256}  # words in a step
 LOSSES = ("negative", "hierarchical", "softmax")
 PIECE = 16_384  # words that are prepared at a time, and between which Ctrl-C is heard
-PULL = 4.0  # lr times the gradients of one word that may add up in a step; four times as many diverge
 
 
 class Piece(NamedTuple):
@@ -119,12 +119,14 @@ class _Word2Vec(_Estimator):
 
     def _learn(self, corpus, checkpoint):
         device, V = _device(self.device), len(corpus.words)
-        E = (torch.rand(V, self.dim, generator=generator("cpu", self.seed)) - 0.5) / self.dim / self._together**0.25
+        reach = FIRST / self.dim / self._together**0.25
+        E = (2 * torch.rand(V, self.dim, generator=generator("cpu", self.seed)) - 1) * reach
         tree = huffman(corpus.counts) if self.loss == "hierarchical" else None
         O = torch.zeros(V if tree is None else V - 1, self.dim)
         self._E, self._O = E.to(device), O.to(device)
         self._tree = None if tree is None else [torch.as_tensor(part).to(device) for part in (tree.nodes, tree.bits)]
         self._way = pick_backend(self.backend, self._E)
+        self._by_blocks = self.loss != "softmax" and self._way == "torch" and device.type == "cpu"
         draws = Draws(corpus.counts, self.window, self.subsample, self.power, device)
         batch = self.batch or self._steady_batch(draws)
         bounds, N = cuts(corpus.sentence, PIECE), len(corpus.ids)
@@ -151,7 +153,7 @@ class _Word2Vec(_Estimator):
 
     def _prepared(self, ids, sentence, reach, draws, random, batch):
         """A `Piece`, and how many of its units make a step."""
-        if self.loss != "softmax" and self._way == "torch" and self._E.device.type == "cpu":
+        if self._by_blocks:
             size = min(CENTRES[self.loss], batch)
             return self._blocks(blocks(ids, sentence, reach, self.window, size), draws, random), batch // size
         near = windows(ids, sentence, reach, self.window)
@@ -171,12 +173,15 @@ class _Word2Vec(_Estimator):
         return nodes.clamp(min=0).flatten(1), weight, (1.0 - 2.0 * bits).flatten(1)[:, None]
 
     def _steady_batch(self, draws):
-        """The most words of text in one step with which the gradients of the commonest word do not add up to too much.
+        """How many words of text go into one step where nobody says.
 
-        The gradients of a step are all taken at its start, and those of one word are summed. Where they are too many,
-        each step throws the word beyond what it should reach, further every time.
+        All gradients of a step are taken at its start, and those of one word are summed. Blocks limit the sum;
+        elsewhere the commonest word decides how many words are too many.
         """
-        return int(max(1, min(LARGEST_BATCH, PULL / self.lr / self._together**0.5 / self._gradients(draws))))
+        if self._by_blocks:
+            return BATCH[self.loss]
+        most = PULL / self.lr / self._together**0.5 / self._gradients(draws).max()
+        return int(max(16, min(BATCH[self.loss], most)))
 
 
 class SkipGram(_Word2Vec):
@@ -248,9 +253,9 @@ class SkipGram(_Word2Vec):
         return Piece(len(centre), (contexts >= 0).sum(), step)
 
     def _gradients(self, draws):
-        """Gradients that the commonest word gets from one word of text."""
+        """How many gradients each word gets from one word of text."""
         pairs, K = self.window + 1, self.negative if self.loss == "negative" else 1
-        return pairs * max((draws.share * (1 + K)).max(), (draws.share + K * draws.noise).max())
+        return pairs * np.maximum(draws.share * (1 + K), draws.share + K * draws.noise)
 
 
 class CBOW(_Word2Vec):
@@ -307,7 +312,7 @@ class CBOW(_Word2Vec):
 
     def _gradients(self, draws):
         K = self.negative if self.loss == "negative" else 1
-        return max((draws.share * (1 + K)).max(), (draws.share + K * draws.noise).max())
+        return np.maximum(draws.share * (1 + K), draws.share + K * draws.noise)
 
 
 class GloVe(_Estimator):

@@ -44,7 +44,7 @@ def zaremba(
         raise ValueError("--smoke is one epoch over a small part: leave out --epochs")
     from seqlab.lm.zaremba import checkpoint_beside, reproduce
 
-    with _running() as (console, progress):
+    with running() as (console, progress):
         record = reproduce(size.value, out, epochs=epochs, smoke=smoke, seed=seed, progress=progress, download=download)
     console.print(
         f"test perplexity {record['test_perplexity']:.1f} after {_epochs(record['epochs'])}"
@@ -73,7 +73,7 @@ def letters(
     from seqlab.lm import sample
     from seqlab.lm.letters import load_letters, train_letters
 
-    with _running() as (console, progress):
+    with running() as (console, progress):
         log = train_letters(
             corpus,
             out,
@@ -101,7 +101,7 @@ def _epochs(number):
 
 
 @contextlib.contextmanager
-def _running():
+def running():
     """A console, and a progress bar for `train`; what stands in the way is told in one sentence."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

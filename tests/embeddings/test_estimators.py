@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 from seqlab import data
 from seqlab.embeddings import CBOW, GloVe, SkipGram, estimators, reference, running
-from seqlab.embeddings.blocks import cbow_blocks_step, negatives_weight, skipgram_blocks_step
+from seqlab.embeddings import blocks as of_blocks
+from seqlab.embeddings.blocks import cbow_blocks_step, limit, negatives_weight, skipgram_blocks_step
 from seqlab.embeddings.sampling import Draws, blocks, cuts, generator, read_corpus, windows
 from seqlab.embeddings.softmax import cbow_softmax_step, skipgram_softmax_step
 
@@ -132,7 +133,13 @@ def test_the_noise_of_a_block_weighs_as_much_as_k_words_a_pair_without_its_own_w
         torch.testing.assert_close(weight[g, s], want)
 
 
-def test_a_skipgram_block_step_goes_down_the_gradient_of_its_weighted_loss():
+@pytest.fixture
+def no_limit(monkeypatch):
+    """A step sums the gradients of a word, however many there are."""
+    monkeypatch.setattr(of_blocks, "PULL", np.inf)
+
+
+def test_a_skipgram_block_step_goes_down_the_gradient_of_its_weighted_loss(no_limit):
     E, O, cut, noise, K = block_problem()
     noise_weight = negatives_weight(cut.around, cut.near, noise, K).double()
     e, o = E.clone().requires_grad_(), O.clone().requires_grad_()
@@ -152,7 +159,7 @@ def test_a_skipgram_block_step_goes_down_the_gradient_of_its_weighted_loss():
     torch.testing.assert_close(have_O, O - 0.1 * o.grad)
 
 
-def test_a_cbow_block_step_goes_down_the_gradient_of_its_weighted_loss():
+def test_a_cbow_block_step_goes_down_the_gradient_of_its_weighted_loss(no_limit):
     E, O, cut, noise, K = block_problem()
     places = cut.near.sum(2, keepdim=True)
     mean, own = (cut.near / places.clamp(min=1)).double(), torch.eye(8) * (places > 0)
@@ -176,8 +183,46 @@ def test_a_cbow_block_step_goes_down_the_gradient_of_its_weighted_loss():
     torch.testing.assert_close(have_O, O - 0.1 * o.grad)
 
 
+def test_the_gradients_of_a_word_weigh_no_more_than_the_limit():
+    ids, weight = torch.tensor([[0, 1, 0], [2, 1, 3]]), torch.tensor([[60.0, 7, 100], [80, 153, 0]])
+    factor = limit(ids, weight, 5, lr=0.1)
+    torch.testing.assert_close(factor, torch.tensor([[0.25, 0.25, 0.25], [0.5, 0.25, 1]]))  # 4 / 0.1 = 40 at most
+
+
+@pytest.mark.parametrize("step", ["skipgram", "cbow"])
+def test_a_limited_step_is_a_smaller_step_for_frequent_words_alone(step, monkeypatch):
+    """The rows that get more than PULL / lr move as much less as the limit says, the others as before."""
+    E, O, cut, noise, K = block_problem()
+    places = cut.near.sum(2, keepdim=True)
+    mean, own = (cut.near / places.clamp(min=1)).double(), torch.eye(8) * (places > 0)
+    true, pairs = (cut.around, cut.near) if step == "skipgram" else (cut.centre, own)
+    outputs = torch.cat([true, noise], 1)
+    weight = torch.cat([pairs, negatives_weight(true, pairs, noise, K)], 2).double()
+    sign = torch.ones(1, 1, outputs.shape[1], dtype=torch.float64)
+    sign[:, :, true.shape[1] :] = -1
+    inputs = cut.centre if step == "skipgram" else cut.around
+    amount = weight.sum(2) if step == "skipgram" else torch.einsum("gs,gsp->gp", weight.sum(2), mean)
+    totals = [
+        np.bincount(ids.flatten(), weighs.flatten(), len(E))
+        for ids, weighs in ((inputs, amount), (outputs, weight.sum(1)))
+    ]
+    most = np.median(totals[0])
+    moved = []
+    for pull in (np.inf, most * 0.1):
+        monkeypatch.setattr(of_blocks, "PULL", pull)
+        tables = E.clone(), O.clone()
+        if step == "skipgram":
+            skipgram_blocks_step(*tables, cut.centre, outputs, weight, sign, 0.1)
+        else:
+            cbow_blocks_step(*tables, mean, cut.around, outputs, weight, sign, 0.1)
+        moved.append([table - before for table, before in zip(tables, (E, O), strict=True)])
+    for whole, less, total in zip(*moved, totals, strict=True):
+        assert total.max() > most
+        np.testing.assert_allclose(less, whole.numpy() * np.minimum(1, most / total)[:, None], rtol=1e-6, atol=1e-12)
+
+
 @pytest.mark.parametrize("estimator", [SkipGram, CBOW])
-def test_blocks_and_windows_of_the_hierarchical_softmax_are_the_same_step(estimator, monkeypatch):
+def test_blocks_and_windows_of_the_hierarchical_softmax_are_the_same_step(estimator, monkeypatch, no_limit):
     """No noise is drawn, so one step over the whole text must give the same vectors either way."""
     how = TINY | {"loss": "hierarchical", "epochs": 1, "subsample": 0, "batch": 8000, "lr": 0.01}
     by_blocks = estimator(**how).fit(text())
