@@ -375,6 +375,76 @@ def cooccurrence_cases(shape, device):
     return [case("flat"), case("harmonic")]
 
 
+# Looking up copies, so that nothing differs. A gradient in 16 bits is rounded once, when its sum is written.
+ROWS, SUMS = 1e-12, {"float32": 1e-5, "bfloat16": 1e-2}
+
+
+def embedding_cases(shape, device):
+    """Looking rows up, and its gradient alone."""
+    B, V, D, dtype = shape["B"], shape["V"], shape["D"], getattr(torch, shape["dtype"])
+    generator = torch.Generator(device).manual_seed(0)
+    ids = _draw(zipf(V, device), (B,), generator)
+    weight, d = (torch.randn(n, D, generator=generator, device=device, dtype=dtype) for n in (V, B))
+
+    def copied():
+        return {"rows": weight[ids].double().cpu().numpy()}
+
+    def added():
+        sums = torch.zeros(V, D, device=device, dtype=torch.float64).index_add_(0, ids, d.double())
+        return {"sums": sums.cpu().numpy()}
+
+    gathers, adders = {}, {}
+    if has_triton():
+        from seqlab.embeddings.kernels import gather
+
+        gathers = {"seqlab Triton": lambda: gather.embedding(ids, weight)}
+        adders = {
+            "seqlab Triton, in order": lambda: gather.add_in_order(d, ids, V),
+            "seqlab Triton, at random": lambda: gather.add_at_random(d, ids, V),
+        }
+    lookups = {"F.embedding": lambda: F.embedding(ids, weight), "index_select": lambda: weight.index_select(0, ids)}
+    backward = torch.ops.aten.embedding_dense_backward
+    sums = {
+        "F.embedding's gradient": lambda: backward(d, ids, V, -1, False),
+        "torch, index_add_": lambda: torch.zeros_like(weight).index_add_(0, ids, d),
+    }
+    prices = (
+        cost.gather_cost(B, len(ids.unique()), D, dtype.itemsize),
+        cost.scatter_add_cost(B, V, D, dtype.itemsize),
+    )
+
+    def case(passes, name, ours, peers, truth, tolerance, price):
+        ways = [{way: lambda run=run: {name: run()} for way, run in group.items()} for group in (ours, peers)]
+        untimed = dict.fromkeys(ours, INTERPRETED) if interpreting() else {}
+        return Case(passes, *ways, truth, {name: tolerance}, price, untimed)
+
+    return [
+        case("forward", "rows", gathers, lookups, copied, ROWS, prices[0]),
+        case("backward", "sums", adders, sums, added, SUMS[shape["dtype"]], prices[1]),
+    ]
+
+
+def _lookup(B, V, D, dtype="float32"):
+    return {"B": B, "V": V, "D": D, "dtype": dtype}
+
+
+EMBEDDING = Benchmark(
+    name="embedding",
+    about="looking rows of a table up, and adding up their gradients",
+    shapes={
+        "small": [_lookup(300, 50, 16), _lookup(200, 500, 63), _lookup(100, 20, 8, "bfloat16")],
+        "full": [
+            _lookup(1_000_000, 50_000, 256),
+            _lookup(1_000_000, 71_290, 300),
+            _lookup(1_000_000, 1_000_000, 256),
+            _lookup(65_536, 50_257, 768, "bfloat16"),
+            _lookup(1_000_000, 50_000, 256, "bfloat16"),
+        ],
+    },
+    cases=embedding_cases,
+)
+
+
 def _text(W, C, K, D, V):
     return {"W": W, "C": C, "K": K, "D": D, "V": V}
 

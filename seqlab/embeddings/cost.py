@@ -98,3 +98,33 @@ def cooccurrence_cost(N, V, window):
     cost : Cost
     """
     return Cost(N * ID + V * V * NUMBER, 2 * N * window)
+
+
+def gather_cost(B, rows, D, itemsize=4):
+    """Count what any implementation of looking rows up must pay.
+
+    Parameters
+    ----------
+    B, rows, D : ids, different ones among them, dimensions.
+    itemsize : bytes of a number.
+
+    Returns
+    -------
+    cost : Cost, in which a row that is looked up again is still on the chip.
+    """
+    return Cost((B + rows) * D * itemsize + B * ID, 0)
+
+
+def scatter_add_cost(B, V, D, itemsize=4):
+    """Count what any implementation of adding gradients to the rows that were looked up must pay.
+
+    Parameters
+    ----------
+    B, V, D : ids, words, dimensions.
+    itemsize : bytes of a number.
+
+    Returns
+    -------
+    cost : Cost, in which every row of the table is written once; who fills it with zeros first pays more.
+    """
+    return Cost((B + V) * D * itemsize + B * ID, B * D)

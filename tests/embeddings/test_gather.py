@@ -101,7 +101,7 @@ def test_in_order_the_same_arguments_give_the_same_bits():
 
 
 def test_torch_s_switch_for_all_of_a_program_is_heard(monkeypatch):
-    monkeypatch.setattr(gather, "_at_random", None)
+    monkeypatch.setattr(gather, "add_at_random", None)
     monkeypatch.setattr(gather, "in_order_pays", lambda *a: False)
     torch.use_deterministic_algorithms(True)
     try:

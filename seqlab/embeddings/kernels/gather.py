@@ -178,7 +178,8 @@ def _copy(ids, weight):
     return out
 
 
-def _at_random(d, ids, size):
+def add_at_random(d, ids, size):
+    """(B, D) gradients, contiguous, and (B,) ids -> (size, D) sums, with atomics."""
     B, D = d.shape
     acc = torch.float64 if d.dtype == torch.float64 else torch.float32
     sums = torch.zeros(size, D, dtype=acc, device=d.device)
@@ -189,7 +190,8 @@ def _at_random(d, ids, size):
     return sums.to(d.dtype)
 
 
-def _in_order(d, ids, size):
+def add_in_order(d, ids, size):
+    """(B, D) gradients, contiguous, and (B,) ids -> (size, D) sums, in the order of the ids and then of the places."""
     B, D = d.shape
     key, place, offset = _sorted(ids, size)
     constants, places = walk_plan(B, D, d.dtype)
@@ -263,7 +265,7 @@ class _ScatterAdd(torch.autograd.Function):
             return d.new_zeros(size, d.shape[1])
         sure = deterministic or torch.are_deterministic_algorithms_enabled()
         ordered = sure or in_order_pays(len(ids), size, d.shape[1], d.dtype, d.device)
-        return (_in_order if ordered else _at_random)(d, ids, size)
+        return (add_in_order if ordered else add_at_random)(d, ids, size)
 
     @staticmethod
     def backward(ctx, dE):
