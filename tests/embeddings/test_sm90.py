@@ -47,7 +47,7 @@ def test_rows_of_a_multiple_of_four_move_sixteen_bytes_at_a_time_both_ways(compi
     for row in rows:
         assert row["wide_loads"] > 0, row
         wide = [width for _, width in row["additions"]].count("v4.f32")
-        assert wide > len(row["additions"]) / 2, row
+        assert wide >= len(row["additions"]) / 2, row  # the rest: biases, or one row shared by all threads
 
 
 def test_additions_ask_for_no_order(compiled):

@@ -145,7 +145,7 @@ def launch(kernel, programs, arguments, constants, still):
     everything is computed and added, and what is added is 0.
     """
     tensors = [argument for argument in arguments.values() if isinstance(argument, torch.Tensor)]
-    key = (kernel.base_fn.__name__, *constants.items(), *(tensor.dtype for tensor in tensors))
+    key = (kernel.base_fn, *constants.items(), *(tensor.dtype for tensor in tensors))
     with torch.cuda.device_of(tensors[0]):
         if not interpreting() and key not in _seen:
             kernel[programs](**(arguments | still), **constants)

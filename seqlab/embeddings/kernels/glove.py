@@ -23,13 +23,13 @@ from seqlab.shapes import check_shape
 
 
 def _worth_trying(configs, named_args, COLS, **others):
-    """Give a thread 8 to 16 numbers of a tile, or as near as a row allows: it holds tiles of four tables."""
+    """Give a thread 4 to 8 numbers of a tile, or as near as a row allows: it holds tiles of four tables."""
 
     def share(config):
         return config.kwargs["ROWS"] * COLS / (32 * config.num_warps)
 
     def apart(config):
-        return max(8 / share(config), share(config) / 16, 1)
+        return max(4 / share(config), share(config) / 8, 1)
 
     least = min(map(apart, configs))
     return [config for config in configs if apart(config) == least][:5]
@@ -38,7 +38,7 @@ def _worth_trying(configs, named_args, COLS, **others):
 # ROWS counts at a time. The interpreter takes the first form. For `maxnreg` see `common.CONFIGS`.
 CONFIGS = [
     triton.Config({"ROWS": rows}, num_warps=warps, maxnreg=255)
-    for rows in (4, 1, 2, 8, 16, 32, 64)
+    for rows in (4, 8, 2, 16, 1, 32, 64)
     for warps in (4, 1, 2, 8)
 ]
 
