@@ -6,7 +6,7 @@ import torch
 from scipy.sparse import csr_array
 
 from seqlab.kernels import has_triton, interpreting
-from seqlab.tsne import functional, reference
+from seqlab.tsne import functional, neighbours, reference
 from seqlab.tsne.functional import attraction, perplexity_search, repulsion
 from seqlab.tsne.neighbours import centred, nearest_neighbours, sparse_joint_probabilities
 
@@ -237,6 +237,22 @@ def test_neighbours_are_the_nearest_others():
     np.testing.assert_allclose(squared, np.sort(whole, axis=1)[:, :4], atol=1e-12)
     assert (ids != np.arange(30)[:, None]).all()
     assert ids[7, 0] == 3
+
+
+@pytest.mark.parametrize("at_once", [1, 900, 1 << 28])
+def test_a_gpus_way_finds_the_same_neighbours(at_once, monkeypatch):
+    monkeypatch.setattr(neighbours, "AT_ONCE", at_once)
+    X = centred(normal(63, 5) + 100)
+    squared, ids = neighbours._by_products(X, 9, DEVICE)
+    want, want_ids = nearest_neighbours(X, 9)
+    np.testing.assert_allclose(squared, want, rtol=1e-4, atol=1e-9)
+    np.testing.assert_array_equal(ids, want_ids)
+    assert squared.dtype == np.float64
+    X[7] = X[3]
+    squared, ids = neighbours._by_products(X, 1, DEVICE)
+    assert (squared[7, 0], ids[7, 0], ids[3, 0]) == (0, 3, 7)
+    with pytest.raises(ValueError, match="X holds NaN or Inf"):
+        neighbours._by_products(np.full((3, 2), np.nan), 1, DEVICE)
 
 
 def test_centring_keeps_the_distances_ratios():
