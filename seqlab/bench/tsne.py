@@ -142,7 +142,7 @@ def attraction_cases(shape, device):
     def truth():
         return {name: tensor.cpu().numpy() for name, tensor in torch_way(Y.double(), p.double()).items()}
 
-    ours = {}
+    ours = {"seqlab torch": lambda: named(*functional.attraction(Y, starts, columns, p, "torch"))}
     if has_triton():
         from seqlab.tsne import kernels
 
