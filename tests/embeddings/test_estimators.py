@@ -298,6 +298,21 @@ def test_a_run_stopped_by_ctrl_c_ends_with_the_vectors_of_a_straight_run(estimat
     assert not list(tmp_path.glob("*.new"))
 
 
+@pytest.mark.parametrize("estimator", [SkipGram, CBOW])
+@pytest.mark.parametrize("loss", ["negative", "hierarchical"])
+def test_the_kernels_learn_what_torch_learns(estimator, loss):
+    """A kernel's windows may see what others have changed, so that the losses agree roughly."""
+    how = TINY | {"loss": loss, "epochs": 1, "subsample": 0, "lr": 0.1, "window": 1}
+    by_triton, by_torch = (estimator(**how, backend=way).fit(text(6)).history["loss"] for way in ("triton", "torch"))
+    np.testing.assert_allclose(by_triton, by_torch, rtol=0.1)
+
+
+def test_the_kernel_of_glove_learns_what_torch_learns():
+    how = TINY | {"window": 2, "batch": 16, "epochs": 1}
+    by_triton, by_torch = (GloVe(**how, backend=way).fit(text(6)).history["loss"] for way in ("triton", "torch"))
+    np.testing.assert_allclose(by_triton, by_torch, rtol=0.1)
+
+
 def test_a_checkpoint_of_another_run_is_named(tmp_path):
     path = tmp_path / "checkpoint"
     SkipGram(**TINY).fit(text(), path)

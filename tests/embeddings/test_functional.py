@@ -99,7 +99,7 @@ def step_of(name, given, lr):
     return [given[key] - lr * g[key] for key in g], loss.sum()
 
 
-def call_step(name, given, lr, dtype):
+def call_step(name, given, lr, dtype, backend="auto"):
     tree = given["tree"]
     names = {
         "sgns_step": ["E", "O", "centre", "contexts", "negatives"],
@@ -109,7 +109,7 @@ def call_step(name, given, lr, dtype):
     }[name]
     values = [given[n] for n in names] + ([tree.nodes, tree.bits] if "hierarchical" in name else [])
     values = tensors(values, dtype)
-    loss = getattr(functional, name)(*values, lr)
+    loss = getattr(functional, name)(*values, lr, backend)
     return values[:2], loss
 
 
@@ -126,6 +126,19 @@ def test_a_step_is_one_step_down_the_gradient_of_the_summed_loss(name, dtype, to
     assert loss.item() == pytest.approx(want_loss, rel=tolerance)
     for table, value in zip(tables, want, strict=True):
         assert np.linalg.norm(table.numpy() - value) <= tolerance * np.linalg.norm(value)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_kernel_is_called_with_what_it_takes(name):
+    """One window of different words: there, the kernel's order of adding makes no difference."""
+    given = problem(B=1)
+    given["contexts"] = np.array([[3, -1, 5, 8]])
+    given["centre"], given["target"], given["negatives"] = np.array([2]), np.array([11]), np.array([[1, 7, 20]])
+    tables, loss = call_step(name, given, 0.1, torch.float32, "triton")
+    want, want_loss = step_of(name, given, 0.1)
+    assert loss.item() == pytest.approx(want_loss, rel=1e-5)
+    for table, value in zip(tables, want, strict=True):
+        assert np.linalg.norm(table.numpy() - value) <= 1e-4 * np.linalg.norm(value)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -170,6 +183,21 @@ def test_a_glove_step_is_adagrad_on_the_summed_gradient():
         np.testing.assert_allclose(total, t, rtol=1e-10)
 
 
+def test_the_kernel_of_glove_is_called_with_what_it_takes():
+    given = glove_problem(n=5)
+    given["rows"], given["columns"] = np.array([1, 2, 3, 4, 5]), np.array([5, 4, 9, 8, 7])
+    outcomes = []
+    for backend in ("torch", "triton"):
+        weights, totals, rest = (
+            tensors(part, torch.float32)
+            for part in ([given[n] for n in "WUbc"], given["totals"], [given[n] for n in ("rows", "columns", "x")])
+        )
+        loss = functional.glove_step(*weights, tuple(totals), *rest, 0.05, 50, 0.6, backend)
+        outcomes.append([loss, *weights, *totals])
+    for by_torch, by_triton in zip(*outcomes, strict=True):
+        torch.testing.assert_close(by_triton, by_torch, rtol=1e-4, atol=1e-5)
+
+
 # ------------------------------------------------------------------------------------------------ lookup
 
 
@@ -184,6 +212,19 @@ def test_the_lookup_and_its_scatter_add_are_those_of_torch():
     (rows * d).sum().backward()
     torch.testing.assert_close(weight.grad, want)
     np.testing.assert_allclose(want, reference.embedding_backward(d.numpy(), ids.numpy(), 11), rtol=1e-12)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_the_kernels_of_lookup_and_counting_are_called_with_what_they_take(deterministic):
+    weight = torch.randn(11, 4, requires_grad=True)
+    ids = torch.tensor([[3, 1, 3], [0, 10, 3]])
+    rows = functional.embedding(ids, weight, deterministic, "triton")
+    assert torch.equal(rows, weight[ids])
+    rows.sum().backward()
+    torch.testing.assert_close(weight.grad[:, 0], torch.bincount(ids.flatten(), minlength=11).float())
+    text = torch.tensor([3, 1, 3, -1, 0, 4, 3])
+    by_triton, by_torch = (functional.cooccurrence(text, 5, 2, "harmonic", way) for way in ("triton", "torch"))
+    torch.testing.assert_close(by_triton, by_torch)
 
 
 @pytest.mark.parametrize("weighting", ["flat", "harmonic"])
