@@ -79,6 +79,7 @@ def _cbow(
             loss += tl.where(inside, each, 0.0) + wrong(ids, V)
             dh += tl.sum(slope[:, None] * o, axis=0)
             g = kept(g, start // R, slope, BLOCKS)
+        tl.debug_barrier()  # what comes twice in the window has been read both times
         for start in range(0, 1 + K, R):
             ids = _outputs(target, negatives_ptr, w, start + tl.arange(0, R), K)
             step = -lr * of_block(g, start // R, BLOCKS)

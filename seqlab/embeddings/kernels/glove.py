@@ -84,28 +84,35 @@ def _glove(
         bad = wrong(i, V) + wrong(j, V) + tl.where(x > 0, 0.0, float("nan"))
         tl.store(loss_ptr + place, tl.where(here, f * d * d, bad), mask=place < n)
         slope = 2 * f * d
-        _adagrad_rows(W_ptr, W_total_ptr, i, here, slope[:, None] * u, lr, learn, D, COLS)
-        _adagrad_rows(U_ptr, U_total_ptr, j, here, slope[:, None] * w, lr, learn, D, COLS)
-        _adagrad(b_ptr, b_total_ptr, i, here, slope, lr, learn)
-        _adagrad(c_ptr, c_total_ptr, j, here, slope, lr, learn)
+        W_square, W_move = _adagrad_rows(W_total_ptr, i, here, slope[:, None] * u, D, COLS)
+        U_square, U_move = _adagrad_rows(U_total_ptr, j, here, slope[:, None] * w, D, COLS)
+        b_move = _adagrad(b_total_ptr, i, here, slope)
+        c_move = _adagrad(c_total_ptr, j, here, slope)
+        tl.debug_barrier()  # what comes twice in the tile has been read both times
+        add_rows(W_total_ptr, i, here, learn * W_square, D, COLS)
+        add_rows(U_total_ptr, j, here, learn * U_square, D, COLS)
+        add_rows(W_ptr, i, here, -lr * W_move, D, COLS)
+        add_rows(U_ptr, j, here, -lr * U_move, D, COLS)
+        tl.atomic_add(b_total_ptr + i, learn * slope * slope, mask=here, sem="relaxed")
+        tl.atomic_add(c_total_ptr + j, learn * slope * slope, mask=here, sem="relaxed")
+        tl.atomic_add(b_ptr + i, -lr * b_move, mask=here, sem="relaxed")
+        tl.atomic_add(c_ptr + j, -lr * c_move, mask=here, sem="relaxed")
         tl.debug_barrier()  # the next tile of this program reads what this one added
 
 
 @triton.jit
-def _adagrad_rows(table_ptr, total_ptr, rows, here, gradient, lr, learn, D: tl.constexpr, COLS: tl.constexpr):
+def _adagrad_rows(total_ptr, rows, here, gradient, D: tl.constexpr, COLS: tl.constexpr):
+    """(ROWS, COLS) squares of a gradient, and the gradient divided by the root of the new total."""
     square = gradient * gradient
     total = read_rows(total_ptr, rows, here, D, COLS) + square
-    total = tl.where(total == 0, 1.0, total)  # what lies outside the table
-    add_rows(total_ptr, rows, here, learn * square, D, COLS)
-    add_rows(table_ptr, rows, here, -lr * gradient / tl.sqrt(total), D, COLS)
+    return square, gradient / tl.sqrt(tl.where(total == 0, 1.0, total))  # 0 outside the table
 
 
 @triton.jit
-def _adagrad(weights_ptr, total_ptr, at, here, gradient, lr, learn):
-    square = gradient * gradient
-    total = tl.load(total_ptr + at, mask=here, other=1.0, cache_modifier=".cg") + square
-    tl.atomic_add(total_ptr + at, learn * square, mask=here, sem="relaxed")
-    tl.atomic_add(weights_ptr + at, -lr * gradient / tl.sqrt(total), mask=here, sem="relaxed")
+def _adagrad(total_ptr, at, here, gradient):
+    """(ROWS,) gradient divided by the root of the new total."""
+    total = tl.load(total_ptr + at, mask=here, other=1.0, cache_modifier=".cg") + gradient * gradient
+    return gradient / tl.sqrt(total)
 
 
 def plan(D):

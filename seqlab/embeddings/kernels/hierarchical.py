@@ -103,6 +103,7 @@ def _skipgram(
                     de += change
                     hot += tl.sum(tl.where(nodes[:, None] == busy[None, :], slope[:, None], 0.0), axis=0)
                     g = kept(g, c * (SLOTS // R) + start // R, slope, BLOCKS)
+        tl.debug_barrier()  # what comes twice in the window has been read both times
         for c in range(C):
             word = tl.load(contexts_ptr + w * C + c)
             for start in range(0, L, R):
@@ -111,7 +112,7 @@ def _skipgram(
                     step = -lr * of_block(g, c * (SLOTS // R) + start // R, BLOCKS)
                     cool = known(nodes, M - HOT)
                     add_rows(N_ptr, nodes, cool, step[:, None] * e[None, :], D, COLS)
-        add_rows(N_ptr, busy, (busy >= 0) & (hot != 0), (-lr * hot)[:, None] * e[None, :], D, COLS)
+        add_rows(N_ptr, busy, hot != 0, (-lr * hot)[:, None] * e[None, :], D, COLS)
         add_row(E_ptr, centre, here, -lr * de, D, COLS)
         tl.store(loss_ptr + w, tl.sum(loss, axis=0) + bad)
         tl.debug_barrier()  # the next window of this program reads what this one added
@@ -157,6 +158,7 @@ def _cbow(
                 loss += each
                 dh += change
                 g = kept(g, start // R, slope, BLOCKS)
+        tl.debug_barrier()  # what comes twice in the window has been read both times
         for start in range(0, L, R):
             _, nodes = _way(nodes_ptr, word, here, start, L, R)
             if tl.max(nodes, axis=0) >= 0:

@@ -10,7 +10,8 @@ All of this is one read and one addition of each row. The centre stays in regist
 tiles of ROWS by D. Only when all rows have been read is anything changed, so a window is one exact gradient step.
 Windows race, as in word2vec's own program (Hogwild, Recht et al. 2011): a row may change between one window's reading
 and its addition, but no addition is lost, since it is atomic; a GPU does it in its shared cache, 16 bytes a thread, and
-nothing comes back. So results differ in the last digits from run to run. `programs=1` lets one window follow another.
+nothing comes back. So the rows of frequent words differ a little from run to run. `programs=1` lets one window follow
+another.
 
 What moves for 1 M pairs, K = 5 and D = 300, six pairs a window (`seqlab.embeddings.cost` counts it):
 
@@ -94,6 +95,7 @@ def _sgns(
             loss += each * times + wrong(ids, V)
             de += tl.sum((slope * times)[:, None] * o, axis=0)
             g = kept(g, start // R, slope * times, BLOCKS)
+        tl.debug_barrier()  # what comes twice in the window has been read both times
         for start in range(0, C + K, R):
             ids = _outputs(contexts_ptr, negatives_ptr, w, start + tl.arange(0, R), C, K)
             step = -lr * of_block(g, start // R, BLOCKS)
