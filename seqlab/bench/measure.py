@@ -77,11 +77,11 @@ def _case_rows(case, shape, device, known, repeat):
             errors[name] = _errors(way(), truth)
         except Exception as error:  # whatever stops one way, the others are still measured
             errors[name] = dict.fromkeys(truth, float("inf"))
-            failures[name] = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
+            failures[name] = _failed(error)
     right = {name: all(e <= case.tolerance[key] for key, e in errors[name].items()) for name in ways}
     timed = {name: way for name, way in ways.items() if right[name] and name not in case.untimed}
-    memory = {name: _memory(way) for name, way in timed.items()} if device == "cuda" else {}
-    times = _times(timed, device, repeat)
+    memory, times, late = _times(timed, device, repeat)
+    failures |= late
     floor = case.cost.floor(known) if known else None
     best_peer = min((statistics.median(times[name]) for name in case.peers if name in times), default=None)
     rows = []
@@ -127,6 +127,10 @@ def _note(name, right, errors, case):
     return case.untimed.get(name, "")
 
 
+def _failed(error):
+    return f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
 def _memory(way):
     """Peak bytes on the GPU of one call, its results included, what it is given not."""
     torch.cuda.synchronize()
@@ -138,13 +142,31 @@ def _memory(way):
 
 
 def _times(ways, device, repeat):
-    """Seconds of one call, `repeat` samples each; A B C A B C, so that a change of clock speed meets all alike."""
-    calls = {name: max(1, round(SAMPLE / _sample(way, 1, device))) for name, way in ways.items()}
-    times = {name: [] for name in ways}
+    """Peak bytes (on a GPU) and seconds of one call, `repeat` samples each, and why a way failed that had been right.
+
+    A B C A B C, so that a change of clock speed meets all alike. A way that fails now, for want of memory say, is
+    dropped; the others go on.
+    """
+    memory, times, failures, calls = {}, {name: [] for name in ways}, {}, {}
+
+    def attempt(name, action):
+        try:
+            action(ways[name])
+        except Exception as error:
+            failures[name] = _failed(error)
+            del times[name]
+
+    def settle(name, way):
+        if device == "cuda":
+            memory[name] = _memory(way)
+        calls[name] = max(1, round(SAMPLE / _sample(way, 1, device)))
+
+    for name in ways:
+        attempt(name, lambda way, name=name: settle(name, way))
     for _ in range(repeat):
-        for name, way in ways.items():
-            times[name].append(_sample(way, calls[name], device))
-    return times
+        for name in list(times):
+            attempt(name, lambda way, name=name: times[name].append(_sample(way, calls[name], device)))
+    return memory, times, failures
 
 
 def _sample(way, calls, device):

@@ -12,7 +12,7 @@ class Case:
 
     Attributes
     ----------
-    passes : "forward", or "forward and backward".
+    passes : "forward", "backward", "forward and backward", or another word for what one call does.
     ours, peers : ways to compute it, name -> function without arguments. It returns {result name: tensor}.
     truth : function without arguments: the float64 results, {result name: NumPy array}.
     tolerance : largest relative L2 error of each result, {result name: number}.

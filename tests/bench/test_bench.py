@@ -18,13 +18,13 @@ runner = CliRunner()
 CALLS = []
 
 
-def toy(wrong=0.0, shape=(3,), fails=False):
-    """A benchmark that doubles a vector; our way is off by `wrong`."""
+def toy(wrong=0.0, shape=(3,), fails=False, tires=None):
+    """A benchmark that doubles a vector; our way is off by `wrong`, and fails at once or after `tires` calls."""
     x = np.arange(1.0, 4.0)
 
     def ours():
         CALLS.append("ours")
-        if fails:
+        if fails or CALLS.count("ours") == tires:
             raise RuntimeError("out of\nresources")
         return {"y": torch.tensor(2 * x + wrong).expand(*shape)}
 
@@ -78,6 +78,17 @@ def test_a_wrong_way_has_no_time(benchmark, note, calls):
     assert (ours["seconds"], ours["quartiles"], ours["of_floor"], ours["of_best_peer"]) == (None, None, None, None)
     assert ours["note"] == note
     assert calls.count("ours") == 1
+    assert peer["seconds"] > 0
+
+
+@pytest.mark.parametrize("call", [2, 3, 40])
+def test_a_way_that_fails_while_it_is_timed_stops_no_other(call, calls):
+    report = measure(toy(tires=call), repeat=2)
+    ours, peer = rows(report)["ours"], rows(report)["peer"]
+    assert ours["right"]
+    assert (ours["seconds"], ours["quartiles"]) == (None, None)
+    assert ours["note"] == "failed: RuntimeError: out of resources"
+    assert calls.count("ours") == call
     assert peer["seconds"] > 0
 
 
