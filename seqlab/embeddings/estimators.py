@@ -12,7 +12,7 @@ from seqlab.embeddings import functional
 from seqlab.embeddings.blocks import PULL, cbow_blocks_step, negatives_weight, skipgram_blocks_step
 from seqlab.embeddings.reference import cooccurrence as count_pairs
 from seqlab.embeddings.reference import huffman
-from seqlab.embeddings.running import Run, digest
+from seqlab.embeddings.running import Run, digest, one_thread
 from seqlab.embeddings.sampling import Draws, blocks, cuts, generator, read_corpus, windows
 from seqlab.embeddings.softmax import cbow_softmax_step, skipgram_softmax_step
 from seqlab.kernels import pick_backend
@@ -134,7 +134,7 @@ class _Word2Vec(_Estimator):
         settings = self._settings(corpus) | {"batch": batch}
         tables = {"input": self._E, "output": self._O}
         run = Run(tables, settings, len(bounds) - 1, self.epochs, N, "words", checkpoint, self.progress)
-        with run.started(), torch.no_grad():
+        with run.started(), torch.no_grad(), one_thread(self._by_blocks):
             while run.epoch < self.epochs:
                 for number in range(run.piece, len(bounds) - 1):
                     first, last = int(bounds[number]), int(bounds[number + 1])
@@ -202,7 +202,7 @@ class SkipGram(_Word2Vec):
     lr : learning rate of a pair; it falls to 0 in a straight line.
     batch : words of text in one step, the gradients of which are summed; None for as many as do no harm.
     seed : of the first vectors and all that is drawn. The same seed gives the same vectors, bit for bit, on the same
-        machine with the same number of threads.
+        machine (with "softmax", with the same number of threads; not on a GPU).
     backend : "torch", "triton", or "auto": Triton on CUDA, torch on the CPU, where negative sampling works on blocks of
         words that share their noise, see `seqlab.embeddings.blocks`.
     device : "cpu", "cuda", or None for CUDA where there is one.

@@ -156,6 +156,18 @@ class Run:
             yield report
 
 
+@contextlib.contextmanager
+def one_thread(wanted=True):
+    """Let torch use one thread: the products of a block are so small that a second thread waits more than it helps."""
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def digest(*arrays):
     """The sha256 of what is trained on, so that a checkpoint knows its text."""
     total = hashlib.sha256()

@@ -15,6 +15,7 @@ from seqlab.embeddings import blocks as of_blocks
 from seqlab.embeddings.blocks import cbow_blocks_step, limit, negatives_weight, skipgram_blocks_step
 from seqlab.embeddings.sampling import Draws, blocks, cuts, generator, read_corpus, windows
 from seqlab.embeddings.softmax import cbow_softmax_step, skipgram_softmax_step
+from tests.embeddings import against_gensim
 
 TINY = {"dim": 6, "window": 3, "min_count": 1, "epochs": 3, "progress": False}
 WAYS = [
@@ -270,6 +271,19 @@ def test_the_same_seed_gives_the_same_vectors_and_another_seed_others(estimator,
     assert not np.allclose(first.vectors, other.vectors)
 
 
+@pytest.mark.parametrize(("estimator", "how"), [w for w in WAYS[:5] if w[1]["loss"] != "softmax"])
+def test_the_number_of_threads_changes_nothing(estimator, how):
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(estimator(**TINY, **how).fit(text()).vectors)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(*found)
+
+
 @way
 def test_a_run_stopped_by_ctrl_c_ends_with_the_vectors_of_a_straight_run(estimator, how, tmp_path, monkeypatch):
     """The signal comes in the middle of the second epoch; the third run finds nothing left to do."""
@@ -352,24 +366,35 @@ def right(model):
 
 
 @pytest.mark.parametrize(
-    ("estimator", "how", "at_least"),
+    ("estimator", "how", "at_least"),  # three seeds gave at least twice as much, but for the softmax and the tree
     [
-        (SkipGram, {"lr": 0.05}, 0.0),
-        (SkipGram, {"loss": "hierarchical"}, 0.0),
-        (SkipGram, {"loss": "softmax", "lr": 0.05}, 0.0),
-        (CBOW, {}, 0.0),
-        (GloVe, {"weighting": "harmonic"}, 0.0),
+        (SkipGram, {"lr": 0.05}, 0.3),
+        (SkipGram, {"loss": "hierarchical"}, 0.4),
+        (SkipGram, {"loss": "softmax", "lr": 0.05}, 0.4),
+        (CBOW, {"lr": 0.1}, 0.2),
+        (CBOW, {"loss": "hierarchical", "lr": 0.05}, 0.4),
     ],
     ids=lambda v: getattr(v, "__name__", None) or str(v),
 )
 def test_analogies_of_the_grammar_are_learnt(estimator, how, at_least):
-    settings = {"dim": 30, "window": 5, "epochs": 10, "progress": False} | how
-    if estimator is not GloVe:
-        settings["subsample"] = 0
-    model = estimator(**settings).fit(data.kingdom(3000))
-    print(estimator.__name__, how, right(model))
+    """Guessing would solve one in 125."""
+    model = estimator(dim=30, window=5, epochs=10, subsample=0, progress=False, **how).fit(data.kingdom(3000))
     assert model.history["loss"][-1] < model.history["loss"][0]
     assert right(model) >= at_least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("skipgram", "loss", "lr"),
+    [(True, "negative", 0.05), (True, "hierarchical", 0.025), (False, "negative", 0.1), (False, "hierarchical", 0.05)],
+)
+def test_analogies_are_solved_no_worse_than_by_gensim(skipgram, loss, lr):
+    """Six seeds gave differences of the means from -0.03 to 0.04, and 0.03 to 0.11 between seeds of one way."""
+    pytest.importorskip("gensim")
+    settings = {"dim": 30, "window": 5, "epochs": 10, "lr": lr, "subsample": 0, "loss": loss}
+    rows = against_gensim.compare("kingdom", settings | {"negative": 5, "min_count": 5}, skipgram, range(3))
+    ours, theirs = (np.mean([row["analogies"] for row in rows[way]]) for way in ("ours", "gensim"))
+    assert ours >= theirs - 0.15
 
 
 def test_glove_finds_the_logarithms_of_the_counts():

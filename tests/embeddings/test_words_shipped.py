@@ -81,4 +81,4 @@ def test_the_logged_command_makes_vectors_with_the_same_neighbours(monkeypatch, 
         len({w for w, _ in again.nearest(word, 10)} & {w for w, _ in shipped.nearest(word, 10)}) / 10
         for word in shipped.words[100:300]
     ]
-    assert np.mean(same) > 0.3, np.mean(same)
+    assert np.mean(same) > 0.7, np.mean(same)  # with another seed 0.38
