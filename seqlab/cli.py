@@ -9,9 +9,10 @@ import sys
 
 import typer
 
+from seqlab import train_commands
 from seqlab.embeddings import commands as _embeddings  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.grading import commands as grading
-from seqlab.lm import commands as lm
+from seqlab.lm import commands as _lm  # noqa: F401  adds its commands to `seqlab train`
 
 STOPPED = 130
 STUDENT, INSTRUCTOR, AUTHOR, MACHINE = "For students", "For instructors", "For authors", "For this machine"
@@ -50,7 +51,7 @@ def bench(context: typer.Context):
 
 
 app.command(rich_help_panel=MACHINE)(grading.doctor)
-app.add_typer(lm.app, name="train", rich_help_panel=MACHINE)
+app.add_typer(train_commands.app, name="train", rich_help_panel=MACHINE)
 
 
 def sentence(wrong):

@@ -19,3 +19,8 @@ def written_aside(path):
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def checkpoint_beside(out):
+    """Where the checkpoint of a run stands that writes `out`."""
+    return Path(out).with_name(Path(out).name + ".checkpoint")

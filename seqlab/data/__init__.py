@@ -9,6 +9,7 @@ from seqlab.data.kingdom import (
     kingdom_words,
 )
 from seqlab.data.made import agreement, copy_task, reviews, visits
+from seqlab.data.named import corpus_text
 from seqlab.data.names import tagged_sentences
 from seqlab.data.shipped import book_text, places
 from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, wordsim353
@@ -18,6 +19,7 @@ __all__ = [
     "agreement",
     "book_text",
     "copy_task",
+    "corpus_text",
     "debias_lists",
     "fetch",
     "first_names",

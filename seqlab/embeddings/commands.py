@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seqlab.lm.commands import app, running
+from seqlab.train_commands import app, running
 
 SHOWN = ("king", "brother", "sword", "night")  # words whose neighbours are shown, where the text has them
 

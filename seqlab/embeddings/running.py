@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import math
 import pickle
-import signal
-import threading
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from seqlab.files import written_aside
+from seqlab.stopping import Stop
 
 SAVE_SECONDS = 60.0  # how often a checkpoint is written inside an epoch
 SHOW_SECONDS = 0.2
@@ -42,7 +41,7 @@ class Run:
         self.epoch = self.piece = self.done = 0
         self.loss = self.terms = self.seconds = 0.0
         self.history = {"loss": [], f"{unit}_per_second": [], "seconds": []}
-        self._stopping = False
+        self._stop = Stop()
 
     @contextlib.contextmanager
     def started(self):
@@ -52,7 +51,7 @@ class Run:
                 if not self.path.resolve().parent.is_dir():
                     raise ValueError(f"checkpoint names {self.path}, but its folder does not exist: make it first")
                 self._restore()
-                stack.enter_context(self._holding_interrupts())
+                stack.enter_context(self._stop.held_back())
             self._report = stack.enter_context(self._bar())
             self._clock = self._saved = time.monotonic()
             self._shown = -math.inf
@@ -66,7 +65,7 @@ class Run:
         self.seconds, self._clock = self.seconds + now - self._clock, now
         if now - self._shown > SHOW_SECONDS:
             self._show()
-        if self.path is not None and (self._stopping or now - self._saved > SAVE_SECONDS):
+        if self.path is not None and (self._stop.asked or now - self._saved > SAVE_SECONDS):
             self._save()
         self._stop_if_asked(f"piece {self.piece} of {self.pieces} in epoch {self.epoch + 1} of {self.epochs}")
 
@@ -83,7 +82,7 @@ class Run:
         self._stop_if_asked(f"epoch {self.epoch} of {self.epochs}")
 
     def _stop_if_asked(self, where):
-        if self._stopping and self.epoch < self.epochs:
+        if self._stop.asked and self.epoch < self.epochs:
             raise KeyboardInterrupt(f"stopped after {where}; {self.path} holds everything: run the same again to go on")
 
     def _show(self):
@@ -119,24 +118,6 @@ class Run:
         for name, table in self.tables.items():
             table.copy_(tables[name])
         vars(self).update({name: place[name] for name in self.PLACE})
-
-    @contextlib.contextmanager
-    def _holding_interrupts(self):
-        """The first Ctrl-C asks to stop after this piece; the second stops at once."""
-
-        def later(number, frame):
-            if self._stopping:
-                raise KeyboardInterrupt
-            self._stopping = True
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGINT, later)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     @contextlib.contextmanager
     def _bar(self):

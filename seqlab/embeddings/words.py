@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from seqlab.data import corpus_text
 from seqlab.embeddings.estimators import SkipGram
 from seqlab.embeddings.vectors import WordVectors
-from seqlab.files import written_aside
-from seqlab.lm.letters import corpus_text
-from seqlab.lm.zaremba import checkpoint_beside
+from seqlab.files import checkpoint_beside, written_aside
 from seqlab.machine import described
 
 SHIPPED = Path(__file__).with_name("words_shakespeare.npz")

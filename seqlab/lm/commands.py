@@ -1,13 +1,12 @@
-"""`seqlab train`: what the book loads or quotes and a chapter's minute is too short for."""
+"""`seqlab train zaremba` and `seqlab train letters`: language models that a chapter's minute is too short for."""
 
-import contextlib
 import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Train what a chapter's minute is too short for, and write the result.")
+from seqlab.train_commands import app, running
 
 
 class Size(enum.StrEnum):
@@ -42,7 +41,8 @@ def zaremba(
     """Train the LSTM of Zaremba et al. (2014) on the Penn Treebank, with the settings of the paper."""
     if smoke and epochs is not None:
         raise ValueError("--smoke is one epoch over a small part: leave out --epochs")
-    from seqlab.lm.zaremba import checkpoint_beside, reproduce
+    from seqlab.files import checkpoint_beside
+    from seqlab.lm.zaremba import reproduce
 
     with running() as (console, progress):
         record = reproduce(size.value, out, epochs=epochs, smoke=smoke, seed=seed, progress=progress, download=download)
@@ -98,27 +98,3 @@ def letters(
 
 def _epochs(number):
     return f"{number} epoch{'' if number == 1 else 's'}"
-
-
-@contextlib.contextmanager
-def running():
-    """A console, and a progress bar for `train`; what stands in the way is told in one sentence."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    aside = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        with Progress(*columns, console=aside, transient=True, disable=not aside.is_terminal) as bar:
-            task = bar.add_task("getting ready", total=None)
-
-            def progress(done, windows, text):
-                bar.update(task, completed=done, total=windows, description=text)
-
-            yield Console(highlight=False, soft_wrap=True), progress
-    except FileNotFoundError as wrong:
-        raise ValueError(str(wrong)) from wrong  # the sentence of seqlab.data says where to put the file
-    except KeyboardInterrupt as stop:
-        if str(stop):
-            aside.print(str(stop), markup=False)
-        raise

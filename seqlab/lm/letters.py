@@ -11,11 +11,10 @@ import torch
 
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab import data
-from seqlab.files import written_aside
+from seqlab.files import checkpoint_beside, written_aside
 from seqlab.lm.modules import LanguageModel
 from seqlab.lm.reference import perplexity
 from seqlab.lm.training import evaluate, load_checkpoint, train
-from seqlab.lm.zaremba import checkpoint_beside
 from seqlab.machine import described
 from seqlab.text import Vocabulary
 
@@ -23,21 +22,6 @@ BATCH_SIZE, K, LR = 32, 64, 3e-3
 HELD_OUT = 0.05  # of the text, at its end
 SHIPPED = Path(__file__).with_name("letters_shakespeare.npz")
 TRIAL_WINDOWS = 20  # to see how many epochs fit into the minutes
-
-
-def corpus_text(corpus, download=True):
-    """The text that a name stands for: "book", "shakespeare", or a file of UTF-8 text."""
-    if corpus == "book":
-        return data.book_text()
-    if corpus == "shakespeare":
-        return data.shakespeare(download)
-    path = Path(corpus)
-    if not path.is_file():
-        raise ValueError(f"corpus is {str(corpus)!r}; it must be 'book', 'shakespeare' or a file of text")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as wrong:
-        raise ValueError(f"{path} is no UTF-8 text (byte {wrong.start}): convert it first") from wrong
 
 
 def train_letters(
@@ -84,7 +68,7 @@ def train_letters(
         folder of `out` is missing, or the checkpoint beside it is of another run.
     """
     out = _checked(out, minutes, epochs)
-    text = corpus_text(corpus, download)
+    text = data.corpus_text(corpus, download)
     if not text:
         raise ValueError(f"{corpus} is empty; a model needs letters to learn from")
     letters = Vocabulary(text, specials=())

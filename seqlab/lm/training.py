@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import math
 import pickle
-import signal
-import threading
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from seqlab.files import written_aside
 from seqlab.lm.functional import cross_entropy
 from seqlab.lm.reference import perplexity
 from seqlab.recurrent import clip_by_norm
+from seqlab.stopping import Stop
 
 SAVE_SECONDS = 60.0  # how often a checkpoint is written inside an epoch
 
@@ -213,7 +212,7 @@ class Run:
         self.epoch = self.window = self.tokens = 0
         self.nll = self.seconds = 0.0
         self.state, self.history = None, {"train_perplexity": [], "valid_perplexity": [], "lr": [], "seconds": []}
-        self._stopping = False
+        self._stop = Stop()
 
     @contextlib.contextmanager
     def started(self, progress):
@@ -224,7 +223,7 @@ class Run:
             torch.manual_seed(self.settings["seed"])
             if self.path is not None:
                 self._restore(device)
-                stack.enter_context(self._holding_interrupts())
+                stack.enter_context(self._stop.held_back())
             self._report = stack.enter_context(_bar(progress, self.epoch * self.windows + self.window))
             self._clock = self._saved = self._shown = time.monotonic()
             yield self
@@ -235,9 +234,9 @@ class Run:
         self.window += 1
         now = time.monotonic()
         self.seconds, self._clock = self.seconds + now - self._clock, now
-        if now - self._shown > 0.2 or self._stopping:
+        if now - self._shown > 0.2 or self._stop.asked:
             self._show()
-        if self.path is not None and (self._stopping or now - self._saved > SAVE_SECONDS):
+        if self.path is not None and (self._stop.asked or now - self._saved > SAVE_SECONDS):
             self._save()
         self._stop_if_asked(f"window {self.window} of {self.windows} in epoch {self.epoch + 1} of {self.epochs}")
 
@@ -259,7 +258,7 @@ class Run:
         self._stop_if_asked(f"epoch {self.epoch} of {self.epochs}")
 
     def _stop_if_asked(self, where):
-        if self._stopping:
+        if self._stop.asked:
             raise KeyboardInterrupt(f"stopped after {where}; {self.path} holds everything: run the same again to go on")
 
     def _show(self):
@@ -308,24 +307,6 @@ class Run:
         if saved["random_cuda"] is not None and device.type == "cuda":
             torch.cuda.set_rng_state(saved["random_cuda"].cpu(), device)
         vars(self).update(saved["place"])
-
-    @contextlib.contextmanager
-    def _holding_interrupts(self):
-        """The first Ctrl-C asks to stop after this window; the second stops at once."""
-
-        def later(number, frame):
-            if self._stopping:
-                raise KeyboardInterrupt
-            self._stopping = True
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGINT, later)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 def load_checkpoint(path, device="cpu"):

@@ -13,7 +13,7 @@ import torch
 
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab import data
-from seqlab.files import written_aside
+from seqlab.files import checkpoint_beside, written_aside
 from seqlab.lm.modules import LanguageModel
 from seqlab.lm.reference import perplexity
 from seqlab.lm.training import evaluate, train
@@ -152,8 +152,3 @@ def network(settings, size, seed):
         for weight in model.parameters():
             torch.nn.init.uniform_(weight, -settings.init, settings.init)
     return model
-
-
-def checkpoint_beside(out):
-    """Where the checkpoint of a run stands that writes `out`."""
-    return Path(out).with_name(Path(out).name + ".checkpoint")

@@ -90,7 +90,7 @@ def test_ctrl_c_ends_with_a_sentence_and_the_same_line_goes_on(text, here, capsy
     def stop(self):
         if self.epoch == 1 and not stopped:
             stopped.append(True)
-            self._stopping = True  # what the handler of Ctrl-C does
+            self._stop.asked = True  # what the handler of Ctrl-C does
         close(self)
 
     monkeypatch.setattr(running.Run, "close_epoch", stop)

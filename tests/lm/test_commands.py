@@ -248,7 +248,7 @@ def test_minutes_become_a_number_of_epochs(text, here, capsys):
 
 
 def test_the_book_is_the_default_corpus(here):
-    assert letters.corpus_text("book") == data.book_text()
+    assert data.corpus_text("book") == data.book_text()
     log = letters.train_letters("book", here / "m.npz", hidden=4, embedding=4, epochs=1, progress=False)
     assert log["corpus"]["name"] == "book"
     assert log["corpus"]["letters"] == len(data.book_text())
