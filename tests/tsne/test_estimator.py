@@ -174,6 +174,7 @@ def test_lists_integers_and_float32_are_data():
         np.testing.assert_allclose(quick(max_iter=10).fit_transform(given), want, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [1, 2])
 def test_the_grid_leads_to_maps_as_good(d):
     digits = load_digits().data[:400]
@@ -227,7 +228,12 @@ X = groups(n=4)
         (X, {"learning_rate": "fast"}, "learning_rate is 'fast'; it must be a number above 0 or 'auto'"),
         (X, {"learning_rate": -1}, "learning_rate is -1"),
         (X, {"learning_rate": 1e38}, "the map flew apart; take a learning_rate below"),
-        (X, {"learning_rate": 1e38, "method": "interpolated"}, "the map flew apart; take a learning_rate below"),
+        pytest.param(
+            X,
+            {"learning_rate": 1e38, "method": "interpolated"},
+            "the map flew apart; take a learning_rate below",
+            marks=pytest.mark.slow,
+        ),
         (X, {"init": "umap"}, "init is 'umap'; it must be 'pca', 'random' or an array"),
         (X, {"init": np.zeros((12, 3))}, r"init has shape \(12, 3\); it must have shape \(12, 2\)"),
         (X, {"init": np.full((12, 2), np.nan)}, "init holds NaN or Inf"),

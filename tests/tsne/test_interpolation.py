@@ -60,6 +60,7 @@ def test_points_on_one_spot_and_one_point_alone_do_not_move(d):
         assert pytest.approx(N * (N - 1), abs=1e-6) == Z
 
 
+@pytest.mark.slow
 def test_a_shift_changes_nothing_and_a_point_far_away_takes_no_memory():
     Y = points(200, 2, 5.0)
     (force, Z), (shifted, Z_shifted) = repulsion_by_interpolation(Y), repulsion_by_interpolation(Y + 1e3)
