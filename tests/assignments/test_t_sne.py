@@ -12,7 +12,7 @@ from tests.assignments.test_sources import solved
 
 SEVENTH = "07_t_sne"
 ARRAYS = ("affinities-arrays", "joint-arrays", "kl-arrays", "gradient-arrays", "update-arrays", "misread-arrays")
-DEMOS = ("gradient-demo", "map-demo", "claims-demo")
+DEMOS = ("gradient-demo", "map-demo", "claims-demo", "seeds-demo")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,11 @@ def test_the_demonstrations_show_what_the_text_says(capsys):
     in_data, on_map = ([float(n) for n in line.split()[2:]] for line in said if " widths " in line)
     assert in_data[1] > 5 * in_data[0]
     assert on_map[0] > 2 * on_map[1]
+    first, second = ([float(n) for n in line.split()[-3:]] for line in said if line.startswith("seed"))
+    assert max(abs(a - b) / a for a, b in zip(first, second, strict=True)) > 0.1
+    first, second = ([float(n) for n in line.split()[-3:]] for line in said if "of width" in line)
+    assert max(abs(a - b) / a for a, b in zip(first, second, strict=True)) < 0.1
+    assert first.index(max(first)) == in_data.index(min(in_data)) == 0
     verdicts = [line for line in said if line.startswith("(")]
     assert len(verdicts) == 6
     misread = [line for line in verdicts if line.endswith("a misreading")]
