@@ -17,7 +17,8 @@ def maps(panels, groups, said, columns=3, names=None):
 
     Parameters
     ----------
-    panels : dict from a title to (N, 2) places; the titles stand above the maps.
+    panels : dict from a title to (N, 2) places; the titles stand above the maps. None in place of a map leaves
+        it empty.
     groups : (N,) whole numbers from 0 on: the colour and the mark of each point. The points of a group are drawn by the
         group's own number where there are more groups than marks.
     said : what is to be seen, one sentence or more, for the text alternative.
@@ -38,9 +39,13 @@ def maps(panels, groups, said, columns=3, names=None):
     marks = MARKERS if len(kinds) <= len(MARKERS) else [f"${kind}$" for kind in kinds]
     rows = -(-len(panels) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(PANEL * columns, (PANEL + 0.22) * rows), squeeze=False)
-    for ax in axes.flat[len(panels) :]:
+    drawn = [title for title, places in panels.items() if places is not None]
+    for ax in axes.flat:
         ax.set_axis_off()
     for ax, (title, places) in zip(axes.flat, panels.items(), strict=False):
+        if places is None:
+            continue
+        ax.set_axis_on()
         places = np.asarray(places, dtype=float)
         check_shape(f"panels[{title!r}]", places, (len(groups), 2))
         for kind in kinds:
@@ -52,15 +57,15 @@ def maps(panels, groups, said, columns=3, names=None):
         for name, kind in zip(names, kinds, strict=True):
             axes.flat[0].plot([], [], linestyle="none", marker=marks[kind], color=PALETTE[kind], label=name)
         fig.legend(loc="outside upper left", ncols=len(names), handletextpad=0.1, columnspacing=1)
-    each = "; ".join(title.replace("\n", " ") for title in panels)
-    return show(fig, f"{len(panels)} pictures of {len(groups)} points: {each}. {said}")
+    each = "; ".join(title.replace("\n", " ") for title in drawn)
+    return show(fig, f"{len(drawn)} pictures of {len(groups)} points: {each}. {said}")
 
 
-def _bare(ax, title):
+def _bare(ax, title, adjustable="datalim"):
     """A map has no axes: its directions and its unit mean nothing."""
     ax.set_title(title, fontsize=9)
     ax.set(xticks=[], yticks=[])
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_aspect("equal", adjustable=adjustable)
     ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set(visible=True, alpha=0.4)
@@ -156,7 +161,50 @@ def stretch(distances, bands):
     return show(fig, f"Distances on maps against distances in the data. {'; '.join(said)}.")
 
 
-def words(places, names, shown, arrows=None, size=4.4):
+def directions(panels, meanings, columns=3):
+    """Draw where arrows point: those of one meaning from a common start, all made equally long.
+
+    Parameters
+    ----------
+    panels : dict from a title to a tuple with (K, 2) arrows for each meaning.
+    meanings : what the arrows mean, for the legend.
+    columns : panels in a row.
+
+    Returns
+    -------
+    picture : `seqlab.figures.style.Picture`.
+
+    Raises
+    ------
+    ValueError
+        when arrows do not have two numbers each.
+    """
+    rows = -(-len(panels) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(PANEL * columns, (PANEL / 2 + 0.26) * rows + 0.2), squeeze=False)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    said = []
+    for ax, (title, bundles) in zip(axes.flat, panels.items(), strict=False):
+        clocks = []
+        for arrows, meaning, colour, line, start in zip(bundles, meanings, PALETTE, LINES, (-1.15, 1.15), strict=False):
+            arrows = np.asarray(arrows, dtype=float)
+            check_shape(f"panels[{title!r}]", arrows, (len(arrows), 2))
+            arrows = arrows / np.linalg.norm(arrows, axis=1, keepdims=True)
+            for x, y in arrows:
+                ax.plot([start, start + x], [0, y], color=colour, linestyle=line, linewidth=1.4)
+            ax.plot(start + arrows[:, 0], arrows[:, 1], "o", color=colour, linestyle="none", markersize=3.5)
+            hours = (np.degrees(np.arctan2(arrows[:, 0], arrows[:, 1])) / 30).round().astype(int) % 12
+            clocks.append(f"{meaning} at {', '.join(str(hour or 12) for hour in hours)}")
+        ax.set(xlim=(-2.35, 2.35), ylim=(-1.2, 1.2))
+        _bare(ax, title, "box")
+        said.append(f"{title}: {'; '.join(clocks)}")
+    for meaning, colour, line in zip(meanings, PALETTE, LINES, strict=False):
+        axes.flat[0].plot([], [], color=colour, linestyle=line, label=meaning)
+    fig.legend(loc="outside upper left", ncols=len(meanings))
+    return show(fig, f"Where the arrows point, as hours on a clock. {'. '.join(said)}.")
+
+
+def words(places, names, shown, size=4.4):
     """Draw a map of words: those to be shown are written, all others are dots.
 
     Parameters
@@ -164,7 +212,6 @@ def words(places, names, shown, arrows=None, size=4.4):
     places : (N, 2) where each word stands.
     names : N words.
     shown : the words that are written.
-    arrows : dict from what an arrow means to a list of (from, to) words, or None.
     size : inches of a side.
 
     Returns
@@ -179,23 +226,18 @@ def words(places, names, shown, arrows=None, size=4.4):
     places = np.asarray(places, dtype=float)
     check_shape("places", places, (len(names), 2))
     where = dict(zip(names, places, strict=True))
-    fig, ax = plt.subplots(figsize=(4.4, size))
+    fig, ax = plt.subplots(figsize=(size, size))
     ax.plot(*places.T, ".", color=PALETTE[5], linestyle="none", markersize=3)
-    for (meaning, pairs), colour, line in zip((arrows or {}).items(), PALETTE, LINES, strict=False):
-        for start, end in pairs:
-            style = {"arrowstyle": "->", "color": colour, "linestyle": line, "linewidth": 1.6, "shrinkA": 4}
-            ax.annotate("", where[end], where[start], arrowprops=style | {"shrinkB": 4})
-        ax.plot([], [], color=colour, linestyle=line, label=meaning)
-    for word in shown:
-        ax.annotate(word, where[word], textcoords="offset points", xytext=(0, 2), ha="center", va="bottom", fontsize=9)
+    beside = {word: _beside(word, shown, where) for word in shown}
+    for word, other in beside.items():
+        above = (where[word][1], word) > (where[other][1], other)  # away from the word beside it
+        text = {"xytext": (0, 3 if above else -3), "va": "bottom" if above else "top"}
+        ax.plot(*where[word], "o", color=PALETTE[0], markersize=3.5)
+        ax.annotate(word, where[word], textcoords="offset points", ha="center", fontsize=9, **text)
     _bare(ax, "")
     ax.margins(0.08)
-    if arrows:
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(arrows))
-    drawn = "; ".join(f"{m}: " + ", ".join(f"{a} to {b}" for a, b in pairs) for m, pairs in (arrows or {}).items())
-    beside = [f"{word} beside {_beside(word, shown, where)}" for word in shown]
-    tail = f" Arrows, {drawn}." if drawn else ""
-    return show(fig, f"A map of {len(names)} words, {len(shown)} of them written: {', '.join(beside)}.{tail}")
+    told = ", ".join(f"{word} beside {other}" for word, other in beside.items())
+    return show(fig, f"A map of {len(names)} words, {len(shown)} of them written: {told}.")
 
 
 def _beside(word, shown, where):

@@ -57,6 +57,7 @@ def test_a_map_has_no_axes(places):
         lambda: plots.descent({"a": [1.0, 2.0]}, 1),
         lambda: plots.stretch([1.0, 2.0], {"a": [[0.1, 0.2]]}),
         lambda: plots.words(np.zeros((2, 3)), ["a", "b"], ["a"]),
+        lambda: plots.directions({"a": (np.ones((2, 3)),)}, ["x"]),
     ],
 )
 def test_what_does_not_fit_is_refused(call):
@@ -89,12 +90,33 @@ def test_a_stretch_says_how_wide_it_is_near_and_far():
 
 def test_words_are_written_and_their_neighbours_told():
     names = ["king", "queen", "cup", "rest"]
-    picture = plots.words([[0, 0], [0, 1], [0, 3], [9, 9]], names, names[:3], {"gender": [("king", "queen")]})
+    picture = plots.words([[0, 0], [0, 1], [0, 3], [9, 9]], names, names[:3])
     assert "4 words, 3 of them written: king beside queen, queen beside king, cup beside queen." in picture.alt
-    assert "Arrows, gender: king to queen." in picture.alt
-    assert {"king", "queen", "cup", "gender"} <= set(texts(picture))
+    assert {"king", "queen", "cup"} <= set(texts(picture))
     assert "rest" not in texts(picture)
-    assert "Arrows" not in plots.words([[0, 0], [0, 1]], ["a", "b"], ["a", "b"]).alt
+
+
+def test_two_words_side_by_side_are_written_on_two_sides():
+    for places in ([[0, 0], [0, 0.01], [5, 5]], [[0, 0], [0, 0], [5, 5]]):
+        picture = plots.words(places, ["high", "low", "far"], ["high", "low"])
+        at = {
+            e.text: float(e.get("y") or e.get("transform").split()[-1].rstrip(")")) for e in elements(picture, "text")
+        }
+        assert abs(at["high"] - at["low"]) > 9
+
+
+def test_directions_are_told_as_hours():
+    arrows = np.array([[0.0, 2.0], [3.0, 0.0], [0.0, -1.0]]), np.array([[-1.0, 0.0]])
+    picture = plots.directions({"seed 0": arrows}, ["gender", "capital"])
+    assert "seed 0: gender at 12, 3, 6; capital at 9." in picture.alt
+    assert {"seed 0", "gender", "capital"} <= set(texts(picture))
+
+
+def test_an_empty_place_is_neither_drawn_nor_told(places):
+    picture = plots.maps({"a": places, "nothing": None, "b": places}, np.zeros(30, int), "Noise.")
+    assert "2 pictures of 30 points: a; b. Noise." in picture.alt
+    assert "nothing" not in texts(picture)
+    assert len(elements(picture, "use")) == 60
 
 
 def test_a_picture_leaves_no_open_figure_behind(places):
