@@ -23,7 +23,7 @@ FEWEST, MOST = 100, 1500  # nodes along each dimension, however small or large t
 
 
 def repulsion_by_interpolation(Y, workers=1):
-    """Compute what `seqlab.tsne.functional.repulsion` does, nearly, :eq:`tsne-gradient`.
+    """Compute what `seqlab.tsne.repulsion` does, nearly, :eq:`tsne-gradient`.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def sparse_joint_probabilities(X, perplexity, backend="auto", device=None):
     ----------
     X : (N, D) points; see `centred`, of which t-SNE notices nothing.
     perplexity : effective number of neighbours, 1 <= perplexity <= N - 1.
-    backend : of `seqlab.tsne.functional.perplexity_search`.
+    backend : of `seqlab.tsne.perplexity_search`.
     device : where the search runs; None for the CPU.
 
     Returns
