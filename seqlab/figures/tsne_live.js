@@ -146,7 +146,7 @@ export default {
     const pick = [0, 1].map((k) => choice({ label: k ? "and" : "Groups", options: [], value: "", change: (c) => set("pair", model.get("pair").map((old, j) => (j === k ? +c : old))) }));
     const pairs = html("div", { class: "together" }, pick);
     const cut = html("output", { class: "quiet" }), status = html("p", { class: "quiet status" }), says = html("output", { class: "says" });
-    const watch = html("div", { class: "stack" }), far = html("div", { class: "far" }), near = html("div", { class: "near" }), pictures = html("div", { class: "digits", "aria-hidden": "true" });
+    const watch = html("div", { class: "stack" }), far = html("div", { class: "apart" }), near = html("div", { class: "near" }), pictures = html("div", { class: "digits", "aria-hidden": "true" });
 
     const [W, H] = [340, 300];
     const map = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", class: "map" }), data = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", class: "map" });

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.figures.test_style import DARK, WHITE, contrast, rgb
 
 KINDS = [kind for kind in map(vars(figures).get, figures.__all__) if isinstance(kind, type) and kind is not Figure]
 INK = {WHITE: "#222832", DARK: "#ced6dd"}  # the theme's text on its two grounds
+ROOM = Path(figures.__file__).parent
 
 
 def payload(page):
@@ -197,3 +199,10 @@ def test_a_widget_has_the_same_module_and_a_synced_state(monkeypatch):
 def test_without_anywidget_the_error_says_what_to_do():
     with pytest.raises(ImportError, match="pip install anywidget"):
         figures.ClipLab().widget()
+
+
+@pytest.mark.parametrize("module", sorted(ROOM.glob("*.js")), ids=lambda path: path.stem)
+def test_no_part_of_a_figure_is_named_as_the_site_s_icons_are(module):
+    """The theme's icon font takes hold of every element of the class `fa`, `far` or the like, text and all."""
+    named = re.findall(r"class(?:Name)?\s*[:=]\s*[\"'`]([^\"'`]*)", module.read_text(encoding="utf-8"))
+    assert {"fa", "fab", "fad", "fal", "far", "fas"} & {name for names in named for name in names.split()} == set()

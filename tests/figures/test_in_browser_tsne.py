@@ -200,7 +200,7 @@ def test_a_run_ends_where_the_module_says_and_its_tables_measure_it(shown):
         pairs = [(0, 1), (0, 2), (1, 2)]
         far = [[np.linalg.norm(c[u] - c[v]) for u, v in pairs] for c in (a, b)]
         want = np.array([[*spreads(X, labels), *far[0]], [*spreads(Y, labels), *far[1]]])
-        got = np.array(numbers(page, ".far")).reshape(6, 3)
+        got = np.array(numbers(page, ".apart")).reshape(6, 3)
         np.testing.assert_allclose(got.T, [*want, want[1] / want[0]], rtol=1e-6)
 
         assert button(page, "Run").is_disabled()
@@ -225,7 +225,7 @@ def test_a_point_s_neighbours_are_those_of_the_data(shown):
         assert f"and {kept[2]} for no. 3" in page.locator(".says").inner_text()
         every = [np.sqrt(reference.squared_distances(Z)[np.triu_indices(len(Z), 1)]) for Z in (X, Y)]
         low, high = (np.array([end(d) for d in every]) for end in (np.min, np.max))
-        np.testing.assert_allclose(numbers(page, ".far"), [*low, *high, *(high / low)], rtol=1e-6)
+        np.testing.assert_allclose(numbers(page, ".apart"), [*low, *high, *(high / low)], rtol=1e-6)
         assert page.problems == []
 
 
@@ -319,10 +319,10 @@ def test_two_groups_of_many_are_compared(shown):
     with shown(figure) as page:
         page.get_by_role("combobox", name="Groups").select_option("3")
         page.get_by_role("combobox", name="and").select_option("7")
-        heads = page.locator(".far tbody th").all_inner_texts()
+        heads = page.locator(".apart tbody th").all_inner_texts()
         assert heads == ["spread of digit 3", "spread of digit 7", "digit 3 to digit 7"]
         c, s = centres(X, labels), spreads(X, labels)
-        got = np.array(numbers(page, ".far")).reshape(3, 3)[:, 0]
+        got = np.array(numbers(page, ".apart")).reshape(3, 3)[:, 0]
         np.testing.assert_allclose(got, [s[3], s[7], np.linalg.norm(c[3] - c[7])], rtol=1e-9)
         page.get_by_role("combobox", name="and").select_option("3")
         assert page.locator(".far tbody tr").count() == 1
@@ -347,7 +347,7 @@ def test_every_set_is_clean_and_fits_a_phone(shown, dark):
 def test_two_clusters_of_unlike_width_get_about_the_same_size(shown):
     with shown(figures.TsneLive(sets=["two"], perplexity=20), reduced_motion=True) as page:
         finish(page)
-        (data_a, map_a, _), (data_b, map_b, _), _ = np.array(numbers(page, ".far")).reshape(3, 3)
+        (data_a, map_a, _), (data_b, map_b, _), _ = np.array(numbers(page, ".apart")).reshape(3, 3)
         assert data_b / data_a > 4
         assert 0.7 < map_b / map_a < 1.4
     with shown(figures.TsneLive(sets=["two"])) as page:
