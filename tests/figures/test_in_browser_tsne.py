@@ -325,7 +325,7 @@ def test_two_groups_of_many_are_compared(shown):
         got = np.array(numbers(page, ".apart")).reshape(3, 3)[:, 0]
         np.testing.assert_allclose(got, [s[3], s[7], np.linalg.norm(c[3] - c[7])], rtol=1e-9)
         page.get_by_role("combobox", name="and").select_option("3")
-        assert page.locator(".far tbody tr").count() == 1
+        assert page.locator(".apart tbody tr").count() == 1
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
