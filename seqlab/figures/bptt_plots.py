@@ -3,9 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from seqlab.figures.style import INK, PALETTE, show
-
-MARKERS = "os^vD*"
+from seqlab.figures.style import INK, MARKERS, PALETTE, show
 
 
 def truncation(ks, errors):

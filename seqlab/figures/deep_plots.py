@@ -3,10 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from seqlab.figures.style import INK, PALETTE, show
+from seqlab.figures.style import INK, LINES, MARKERS, PALETTE, show
 
-MARKERS = "os^vD*"
-LINES = ("-", "--", "-.", ":")
 NICE = [base * 10**power for power in range(6) for base in (1, 1.5, 2, 3, 5, 8)]  # ticks of a logarithmic axis
 
 

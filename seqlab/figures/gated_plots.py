@@ -4,10 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgba
 
-from seqlab.figures.style import INK, PALETTE, show
-
-MARKERS = "os^vD*"
-LINES = ("-", "--", "-.", ":", (0, (6, 1)), (0, (3, 1, 1, 1)))
+from seqlab.figures.style import INK, LINES, MARKERS, PALETTE, show
 
 
 def reach(sizes):

@@ -3,11 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from seqlab.figures.style import INK, PALETTE, show
+from seqlab.figures.style import HATCHES, INK, MARKERS, PALETTE, show
 from seqlab.shapes import check_shape
 
-MARKERS = "os^vD*"
-HATCHES = ("", "///", "...", "xx")
 DRAWN = 600  # points of a cloud: more cannot be told apart, and make the page heavy
 
 

@@ -3,9 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from seqlab.figures.style import INK, PALETTE, show
+from seqlab.figures.style import INK, MARKERS, PALETTE, show
 
-MARKERS = "os^vD*"
 BLANK = "␣"  # how a blank is written where it would not be seen
 
 

@@ -8,9 +8,12 @@ from collections import Counter
 from html import escape
 
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure as Plot
 from matplotlib.text import Text
+
+from seqlab.shapes import check_shape
 
 COLOURS = {
     "blue": "#2a66d9",
@@ -22,6 +25,11 @@ COLOURS = {
 }
 #: Six colours that differ for colour-blind readers too, each with a contrast of 3 or more on white and on #121212.
 PALETTE = tuple(COLOURS.values())
+
+# What tells things apart beside their colour, in the same order.
+MARKERS = "os^vD*"
+LINES = ("-", "--", "-.", ":", (0, (6, 1)), (0, (3, 1, 1, 1)))
+HATCHES = ("", "///", "...", "xx", "")
 
 INK = "#000000"  # matplotlib's black; `show` turns it into the colour of the page's text
 PHONE = 328  # CSS pixels that a phone 360 wide leaves for a picture
@@ -133,6 +141,33 @@ def show(fig, alt):
     sizes = [text.get_fontsize() for text in plot.findobj(Text) if text.get_text().strip() and text.get_visible()]
     svg, wide = _inline(file.getvalue(), alt, min(sizes, default=SMALLEST))
     return Picture(svg, alt, wide)
+
+
+def bands(ax, x, spread):
+    """Draw, for each name, a line with the space around it shaded: a middle value between a low and a high one.
+
+    Parameters
+    ----------
+    ax : matplotlib's axes.
+    x : (K,) where the values belong.
+    spread : dict from a name to (K, 3): low, middle and high value.
+
+    Returns
+    -------
+    spread : the same as arrays.
+
+    Raises
+    ------
+    ValueError
+        when a name does not have three numbers for each x.
+    """
+    spread = {name: np.asarray(values, dtype=float) for name, values in spread.items()}
+    for (name, values), colour, line, hatch in zip(spread.items(), PALETTE, LINES, HATCHES, strict=False):
+        check_shape(f"bands[{name!r}]", values, (len(x), 3))
+        low, middle, high = values.T
+        ax.fill_between(x, low, high, facecolor=colour, alpha=0.25, hatch=hatch, edgecolor=colour, linewidth=0)
+        ax.plot(x, middle, color=colour, linestyle=line, label=name)
+    return spread
 
 
 def _inline(source, alt, smallest):

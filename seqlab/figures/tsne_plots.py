@@ -3,13 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from seqlab.figures.style import INK, PALETTE, show
+from seqlab.figures.style import INK, LINES, MARKERS, PALETTE, show
+from seqlab.figures.style import bands as draw_bands
 from seqlab.shapes import check_shape
 
-MARKERS = "os^vD*"
 PANEL = 1.46  # inches: three side by side are as wide as a page's other pictures
-LINES = ("-", "--", ":")
-HATCHES = ("", "////")
 
 
 def maps(panels, groups, said, columns=3, names=None):
@@ -148,12 +146,8 @@ def stretch(distances, bands):
     """
     fig, ax = plt.subplots(figsize=(4.4, 3.2))
     said = []
-    for (name, band), colour, line, hatch in zip(bands.items(), PALETTE, LINES, HATCHES, strict=False):
-        band = np.asarray(band, dtype=float)
-        check_shape(f"bands[{name!r}]", band, (len(distances), 3))
-        low, middle, high = band.T
-        ax.fill_between(distances, low, high, facecolor=colour, alpha=0.25, hatch=hatch, edgecolor=colour, linewidth=0)
-        ax.plot(distances, middle, color=colour, linestyle=line, label=name)
+    for name, band in draw_bands(ax, distances, bands).items():
+        low, _, high = band.T
         ends = [f"{low[k]:.2f} to {high[k]:.2f} at {distances[k]:.3g}" for k in (0, len(distances) // 2, -1)]
         said.append(f"{name}: nine tenths of the pairs lie from {', '.join(ends)}")
     ax.set(xlabel="distance in the data", ylabel="distance on the map, of its largest", ylim=(0, 1))

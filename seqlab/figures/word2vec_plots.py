@@ -3,11 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from seqlab.figures.style import INK, PALETTE, show
+from seqlab.figures.style import INK, LINES, MARKERS, PALETTE, show
 from seqlab.shapes import check_shape
-
-MARKERS = "os^vD*"
-LINES = ("-", "--", "-.", ":")
 
 
 def costs(sizes, vectors):

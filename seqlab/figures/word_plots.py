@@ -4,11 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullFormatter
 
-from seqlab.figures.style import INK, PALETTE, show
+from seqlab.figures.style import HATCHES, INK, MARKERS, PALETTE, show
+from seqlab.figures.style import bands as draw_bands
 from seqlab.shapes import check_shape
-
-MARKERS = "os^vD*"
-HATCHES = ("", "///", "...", "xx", "")
 
 
 def table(values, rows, columns, label):
@@ -138,12 +136,8 @@ def funnel(centres, bands):
     """
     fig, ax = plt.subplots(figsize=(4.4, 3.2))
     said = []
-    for (name, band), colour, line, hatch in zip(bands.items(), PALETTE, ("-", "--"), ("", "////"), strict=False):
-        band = np.asarray(band, dtype=float)
-        check_shape(f"bands[{name!r}]", band, (len(centres), 3))
-        low, middle, high = band.T
-        ax.fill_between(centres, low, high, facecolor=colour, alpha=0.25, hatch=hatch, edgecolor=colour, linewidth=0)
-        ax.plot(centres, middle, color=colour, linestyle=line, label=name)
+    for name, band in draw_bands(ax, centres, bands).items():
+        low, _, high = band.T
         ends = [f"{low[k]:.1f} to {high[k]:.1f} where chance gives {centres[k]:,.3g}" for k in (0, -1)]
         said.append(f"{name}: nine tenths of the pairs lie from {', and from '.join(ends)}")
     ax.axhline(0, color=INK, linewidth=1, linestyle=":")
