@@ -163,12 +163,15 @@ def point_back(body, module, objects):
     """Correct the links from a module's source to its documentation.
 
     viewcode takes the page's first name for all: where `seqlab.lm` documents a function of `seqlab.lm.reference`, it
-    looks for every function of that module under `seqlab.lm`.
+    looks for every function of that module under `seqlab.lm`. What it looks for may stand under the module's own name
+    or under that of a package that the module is in.
     """
+    path = module.split(".")
+    homes = [".".join(path[:depth]) for depth in range(len(path), 0, -1)]
 
     def mended(found):
         parts = found[3].split(".")
-        names = [found[3], *(".".join([module, *parts[i:]]) for i in range(1, len(parts)))]
+        names = [found[3], *(".".join([home, *parts[i:]]) for home in homes for i in range(1, len(parts)))]
         return f"{found[1]}{found[2]}#{next((name for name in names if name in objects), found[3])}"
 
     return re.sub(r'(class="viewcode-back" href=")([^"#]*)#([^"]+)', mended, body)
