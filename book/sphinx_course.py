@@ -181,7 +181,9 @@ def finish_page(app, pagename, templatename, context, doctree):
     """Mend the page, mark its languages and describe it, just before it is written."""
     if pagename.startswith("_modules/") and "body" in context:
         module = pagename.removeprefix("_modules/").replace("/", ".")
-        context["body"] = point_back(context["body"], module, app.env.domains["py"].objects)
+        objects = app.env.domains["py"].objects.items()
+        documented = {name for name, entry in objects if not entry.aliased}  # an alias has no anchor
+        context["body"] = point_back(context["body"], module, documented)
     if doctree is not None:
         context["body"] = mark_languages(mend(context["body"]))
         if description := describe(doctree):
