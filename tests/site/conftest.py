@@ -52,9 +52,15 @@ class Visit:
 
 
 def settled(page):
-    """Wait until the mathematics is typeset and course.js has looked at what scrolls."""
+    """Wait until the mathematics is typeset, course.js has looked at what scrolls, and no colour is on its way."""
     page.evaluate(
-        "async () => { await window.MathJax?.startup?.promise; await new Promise((done) => setTimeout(done, 150)); }"
+        """async () => {
+          const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+          await window.MathJax?.startup?.promise;
+          await pause(150);
+          const turning = document.getAnimations().filter((one) => one instanceof CSSTransition);
+          await Promise.race([Promise.allSettled(turning.map((one) => one.finished)), pause(2000)]);
+        }"""
     )
 
 
