@@ -19,7 +19,7 @@ COLAB = "https://colab.research.google.com"
 
 SECTION = re.compile(r"^(-{3,}|={3,})\s*$")
 ENTRY = re.compile(r"^(?P<name>\*{0,2}\w+(?:, \*{0,2}\w+)*) : (?P<text>.+)$")
-VALUES = ("Returns", "Yields")
+VALUES = ("Attributes", "Returns", "Yields")
 HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
 KANA_HAN = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f"
 SCRIPTS = {
@@ -96,13 +96,13 @@ def shapes_first(lines):
 
     Returns
     -------
-    lines : the same, where a parameter's text stands below its name and Returns is a list of named values.
+    lines : the same, where a parameter's text stands below its name; Attributes and Returns are lists of named values.
     """
     result = []
     for title, body in sections(lines):
         if title:
             result += [title, "-" * len(title)] if title not in VALUES else []
-        if title in ("Parameters", "Attributes"):
+        if title == "Parameters":
             for line in body:
                 entry = ENTRY.match(line)
                 result += [entry["name"], f"    {entry['text']}"] if entry else [line]
