@@ -46,7 +46,14 @@ def test_a_single_value_is_no_list(course):
 def test_attributes_that_share_a_text_keep_their_names(course):
     """As fields of their own, Sphinx would read all names but the last as a type."""
     lines = course.shapes_first(["Attributes", "----------", "words, counts : as in `fit`.", "vectors : (V, D)."])
-    assert lines == ["", "", ":attributes:", "    * **words, counts** – as in `fit`.", "    * **vectors** – (V, D).", ""]
+    assert lines == [
+        "",
+        "",
+        ":attributes:",
+        "    * **words, counts** – as in `fit`.",
+        "    * **vectors** – (V, D).",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
