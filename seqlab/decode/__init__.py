@@ -1,0 +1,16 @@
+"""Decoding: greedy, beam and exhaustive search, sampling, error analysis, and BLEU.
+
+The names below are imported when they are first used: some need torch, and `seqlab.decode.reference` stays light.
+"""
+
+from seqlab.lazy import exports
+
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    {
+        "bleu": ["Bleu", "bleu", "sentence_bleu"],
+        "errors": ["error_analysis"],
+        "functional": ["Hypothesis", "beam_search", "beam_step", "greedy", "sample", "stochastic_beam_search"],
+        "reference": ["blame", "coverage_penalty", "exhaustive", "length_penalty"],
+    },
+)
