@@ -11,6 +11,7 @@ from seqlab.data.kingdom import (
 from seqlab.data.made import agreement, copy_task, reviews, visits
 from seqlab.data.named import corpus_text
 from seqlab.data.names import tagged_sentences
+from seqlab.data.phrasebook import phrasebook, phrasebook_references, phrasebook_sources
 from seqlab.data.shipped import book_text, places
 from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, wordsim353
 
@@ -29,6 +30,9 @@ __all__ = [
     "kingdom_analogies",
     "kingdom_sentences",
     "kingdom_words",
+    "phrasebook",
+    "phrasebook_references",
+    "phrasebook_sources",
     "places",
     "ptb",
     "reviews",
