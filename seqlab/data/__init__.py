@@ -13,6 +13,7 @@ from seqlab.data.named import corpus_text
 from seqlab.data.names import tagged_sentences
 from seqlab.data.phrasebook import phrasebook, phrasebook_references, phrasebook_sources
 from seqlab.data.shipped import book_text, places
+from seqlab.data.translations import tatoeba
 from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, wordsim353
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "reviews",
     "shakespeare",
     "tagged_sentences",
+    "tatoeba",
     "visits",
     "wikitext2",
     "wnut17",

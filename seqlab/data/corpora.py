@@ -112,6 +112,11 @@ SOURCES = {
         "300068da1885e9dc8bf2235d987fd0cf5d0b08a6877a0a639ee0060a989bac1f",
         "MIT",
     ),
+    "tatoeba_fra_eng/eng-fra-5000-with-attribution.txt": Source(
+        GITHUB + "NJUxlj/seq2seq-attention-translation/HEAD/data/eng-fra.txt",
+        "d952b56a181da5270b7bb4ded3f3bbe61e67a9b1de0e0fbc1d46438c71fb55a7",
+        "CC BY 2.0 FR",
+    ),
 }
 
 
