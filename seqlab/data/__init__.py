@@ -1,5 +1,6 @@
 """What the book trains on: sequences made by a few rules here, and real corpora fetched with a checksum."""
 
+from seqlab.data.addition import addition
 from seqlab.data.corpora import fetch, first_names, ptb, shakespeare, wikitext2, wnut17
 from seqlab.data.kingdom import (
     KINGDOM_OCCUPATIONS,
@@ -18,6 +19,7 @@ from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, 
 
 __all__ = [
     "KINGDOM_OCCUPATIONS",
+    "addition",
     "agreement",
     "book_text",
     "copy_task",
