@@ -2,6 +2,7 @@
 
 from seqlab.data.addition import addition
 from seqlab.data.corpora import fetch, first_names, ptb, shakespeare, wikitext2, wnut17
+from seqlab.data.dates import dates, spelled
 from seqlab.data.kingdom import (
     KINGDOM_OCCUPATIONS,
     kingdom,
@@ -24,6 +25,7 @@ __all__ = [
     "book_text",
     "copy_task",
     "corpus_text",
+    "dates",
     "debias_lists",
     "fetch",
     "first_names",
@@ -40,6 +42,7 @@ __all__ = [
     "ptb",
     "reviews",
     "shakespeare",
+    "spelled",
     "tagged_sentences",
     "tatoeba",
     "visits",
