@@ -1,5 +1,6 @@
 """Every plot and interactive figure of the book. Importing this room sets the book's plot style."""
 
+from seqlab.figures.decoding import BleuCounter
 from seqlab.figures.deep import BothWays, StackCost
 from seqlab.figures.figure import Figure
 from seqlab.figures.gated import AdditivePath, GatesLab
@@ -18,6 +19,7 @@ __all__ = [
     "AdditivePath",
     "AnalogyArrow",
     "BackwardGraph",
+    "BleuCounter",
     "BothWays",
     "ClipLab",
     "CooccurrenceWindow",
