@@ -1,6 +1,7 @@
 """All benchmarks by name."""
 
 from seqlab.bench.cross_entropy import CROSS_ENTROPY, LINEAR_CROSS_ENTROPY
+from seqlab.bench.decode import BEAM_STEP
 from seqlab.bench.embeddings import CBOW, COOCCURRENCE, EMBEDDING, GLOVE_STEP, HIERARCHICAL, SGNS
 from seqlab.bench.recurrent import GRU, LSTM, RNN
 from seqlab.bench.tsne import ATTRACTION, PERPLEXITY_SEARCH, REPULSION
@@ -11,5 +12,6 @@ BENCHMARKS = {
         *(RNN, GRU, LSTM, CROSS_ENTROPY, LINEAR_CROSS_ENTROPY),
         *(SGNS, CBOW, HIERARCHICAL, GLOVE_STEP, COOCCURRENCE, EMBEDDING),
         *(PERPLEXITY_SEARCH, REPULSION, ATTRACTION),
+        *(BEAM_STEP,),
     )
 }
