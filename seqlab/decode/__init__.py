@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "bleu": ["Bleu", "bleu", "sentence_bleu"],
-        "errors": ["error_analysis"],
+        "errors": ["ErrorAnalysis", "error_analysis"],
         "functional": [
             "Hypothesis",
             "beam_search",

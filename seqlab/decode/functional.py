@@ -29,8 +29,8 @@ def beam_step(scores, totals, width, backend="auto"):
     scores : (B, K, V) logits or log-probabilities of the next word, finite or -Inf.
     totals : (B, K) log-probabilities of the beams, -Inf for a place that is empty.
     width : how many to return, 1 to K * V.
-    backend : "torch", "triton" (log-softmax and top in one pass over the scores), or "auto": Triton on CUDA for
-        scores of at most 32 bits, else torch.
+    backend : "torch", "triton" (log-softmax and top in one pass over the scores), or "auto": Triton on CUDA where the
+        kernel takes the data types and the width, else torch.
 
     Returns
     -------
@@ -41,27 +41,39 @@ def beam_step(scores, totals, width, backend="auto"):
     Raises
     ------
     ValueError
-        when a shape does not fit, the width is out of range, or a backend is unknown.
+        when a shape does not fit, the width is out of range, a backend is unknown, or torch sees NaN or +Inf.
     """
     B, K, V = check_shape("scores", scores, ("B", "K", "V")).values()
     check_shape("totals", totals, (B, K))
     if not 1 <= width <= K * V:
         raise ValueError(f"width is {width}; with {K} beams and {V} words it must be 1 to {K * V}")
-    way = pick_backend(backend, scores, totals)
-    if way == "triton" and not (backend == "auto" and scores.dtype == torch.float64):
+    if _way(scores, totals, width, backend) == "triton":
         from seqlab.decode import kernels
 
         return kernels.beam_step(scores, totals, width)
+    if not ((scores < torch.inf).all() and (totals < torch.inf).all()):
+        raise ValueError("scores or totals holds NaN or +Inf; they must be finite or -Inf")
     flat = (log_softmax(scores) + totals[..., None]).reshape(B, K * V)
     values, indices = _top(flat, width)
     return values, indices // V, indices % V
+
+
+def _way(scores, totals, width, backend):
+    """Which backend: "auto" leaves to torch what the kernel does not take."""
+    way = pick_backend(backend, scores, totals)
+    if way == "torch" or backend == "triton":
+        return way
+    from seqlab.decode.kernels import TYPES, WIDEST
+
+    fits = scores.dtype in TYPES and totals.dtype == torch.float32 and width <= WIDEST
+    return "triton" if fits else "torch"
 
 
 def _top(flat, width):
     """The largest of each row, in order; of equals the first. `torch.topk` alone promises no order of equals."""
     last = flat.topk(width).values[:, -1:]
     above = flat > last
-    equal = (flat == last) & (flat == flat)
+    equal = flat == last
     keep = above | (equal & (equal.cumsum(1) <= width - above.sum(1, keepdim=True)))
     indices = keep.nonzero()[:, 1].view(len(flat), width)
     values, order = flat.gather(1, indices).sort(dim=1, descending=True, stable=True)
