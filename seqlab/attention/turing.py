@@ -13,6 +13,7 @@ from seqlab.shapes import check_shape
 
 BLANK = 1e-6  # what an empty memory holds: small, and not zero, so that its rows have a direction
 CONTROLLERS = ("lstm", "feedforward")
+STRENGTH, GATE, GAMMA = 2.0, -2.0, 1.0  # biases at the start: heads that keep their place and stay sharp
 
 
 class Trace(NamedTuple):
@@ -139,7 +140,8 @@ class TuringMachine(nn.Module):
     :eq:`content-addressing`, :eq:`location-addressing` and :eq:`sharpening` over the memory as it is; the write heads
     change the memory, :eq:`memory-write`; the read heads read it, :eq:`memory-read`; the output is made from the
     controller and from what was read. At the start the memory is blank and every head stands on row 0. No weight
-    depends on `rows`: a machine that learned with a short memory can be given a longer one.
+    depends on `rows`: a machine that learned with a short memory can be given a longer one. The biases begin where a
+    head keeps its place, as a forget gate begins open: a head that starts by spreading over all rows learns slowly.
 
     Parameters
     ----------
@@ -180,6 +182,10 @@ class TuringMachine(nn.Module):
         self.sizes += [heads * width, heads * width]
         self.address = nn.Linear(hidden, sum(self.sizes))
         self.out = nn.Linear(hidden + heads * width, output_size)
+        with torch.no_grad():
+            _, strength, gate, _, gamma, _, _ = self.address.bias.split(self.sizes)
+            for bias, start in ((strength, STRENGTH), (gate, GATE), (gamma, GAMMA)):
+                bias += start
 
     def forward(self, x, trace=False):
         """Run over whole sequences.
@@ -199,7 +205,7 @@ class TuringMachine(nn.Module):
         ValueError
             when x has another shape, or no step.
         """
-        B, T = check_shape("x", x, ("B", "T", self.settings["input_size"])).values()
+        T = check_shape("x", x, ("B", "T", self.settings["input_size"]))["T"]
         if T == 0:
             raise ValueError(f"x has shape {tuple(x.shape)}; the machine needs at least one step")
         memory, w, seen, state = self.blank(x)
