@@ -28,6 +28,10 @@ class Batch(NamedTuple):
     target_out: torch.Tensor
     teacher: torch.Tensor | None = None
 
+    def to(self, device):
+        """The same batch on a device."""
+        return Batch(*(part if part is None else part.to(device) for part in self))
+
 
 def pairs_batches(pairs, translator, batch_size=128, *, teacher=None, sort=1, seed=0):
     """Make the function that `seqlab.learning.learn` asks for its batches.
