@@ -14,12 +14,26 @@ from seqlab.data.made import agreement, copy_task, reviews, visits
 from seqlab.data.named import corpus_text
 from seqlab.data.names import tagged_sentences
 from seqlab.data.phrasebook import phrasebook, phrasebook_references, phrasebook_sources
+from seqlab.data.shapes import (
+    SHAPE_COLOURS,
+    SHAPE_KINDS,
+    UNSEEN_PAIRS,
+    shapes,
+    shapes_captions,
+    shapes_images,
+    shapes_masks,
+    shapes_relation,
+    shapes_scenes,
+)
 from seqlab.data.shipped import book_text, places
 from seqlab.data.translations import tatoeba
 from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, wordsim353
 
 __all__ = [
     "KINGDOM_OCCUPATIONS",
+    "SHAPE_COLOURS",
+    "SHAPE_KINDS",
+    "UNSEEN_PAIRS",
     "addition",
     "agreement",
     "book_text",
@@ -42,6 +56,12 @@ __all__ = [
     "ptb",
     "reviews",
     "shakespeare",
+    "shapes",
+    "shapes_captions",
+    "shapes_images",
+    "shapes_masks",
+    "shapes_relation",
+    "shapes_scenes",
     "spelled",
     "tagged_sentences",
     "tatoeba",
