@@ -8,7 +8,13 @@ from seqlab.lazy import exports
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
-        "functional": ["additive_attention", "dot_attention", "masked_softmax", "scaled_dot_product_attention"],
+        "functional": [
+            "additive_attention",
+            "dot_attention",
+            "local_weights",
+            "masked_softmax",
+            "scaled_dot_product_attention",
+        ],
         "modules": [
             "AttentionWeight",
             "BahdanauAttention",

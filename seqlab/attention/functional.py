@@ -133,6 +133,40 @@ def dot_attention(query, key, value, mask=None, scale=1.0):
     return weights @ value, weights
 
 
+def local_weights(scores, p, window, gaussian=True, mask=None):
+    """Weigh only the keys near a place in the source, :eq:`local-attention`; Luong et al. (2015).
+
+    Parameters
+    ----------
+    scores : (B, Tq, Tk), of any score.
+    p : (B, Tq) the place in the source, counted from 0, around which each query looks.
+    window : how far from there it looks, both ways, in source steps; Luong et al. write D.
+    gaussian : True lets the weights fall off with the distance, with a deviation of window / 2, as in the form local-p;
+        the rows then sum to less than one. False leaves them as they are, as in local-m.
+    mask : bool (B, Tk) or (B, Tq, Tk), True where attention may go; or None.
+
+    Returns
+    -------
+    weights : (B, Tq, Tk), zero outside the window. The gradient reaches p by the Gaussian alone: the window's edge
+        jumps and sends none.
+
+    Raises
+    ------
+    ValueError
+        when a shape or a data type does not fit, or the window is not positive.
+    """
+    _check_floats(scores=scores, p=p)
+    B, Tq, Tk = check_shape("scores", scores, ("B", "Tq", "Tk")).values()
+    check_shape("p", p, (B, Tq))
+    if not window > 0:
+        raise ValueError(f"window is {window}; it must be a positive number of source steps")
+    mask = _pairs(mask, B, Tq, Tk)
+    distance = torch.arange(Tk, device=p.device, dtype=p.dtype) - p[:, :, None]
+    near = distance.detach().abs() <= window
+    weights = masked_softmax(scores, near if mask is None else near & mask)
+    return weights * torch.exp(-(distance**2) / (2 * (window / 2) ** 2)) if gaussian else weights
+
+
 def scaled_dot_product_attention(
     query,
     key,
