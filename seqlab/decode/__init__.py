@@ -14,16 +14,8 @@ __getattr__, __dir__, __all__ = exports(
     {
         "bleu": ["Bleu", "bleu", "sentence_bleu"],
         "errors": ["ErrorAnalysis", "error_analysis"],
-        "functional": [
-            "Hypothesis",
-            "beam_search",
-            "beam_step",
-            "greedy",
-            "rescore",
-            "sample",
-            "stochastic_beam_search",
-        ],
-        "reference": ["blame", "coverage_penalty", "exhaustive", "length_penalty"],
+        "functional": ["beam_search", "beam_step", "greedy", "rescore"],
+        "reference": ["Hypothesis", "blame", "coverage_penalty", "exhaustive", "length_penalty"],
         "sampling": ["sample", "stochastic_beam_search"],
     },
 )

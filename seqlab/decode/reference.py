@@ -333,9 +333,9 @@ def prefix_step(distribution):
     return step
 
 
-def check_search(beam_width, max_len, n_best):
+def check_search(beam_width, max_len, wanted, name_of_wanted="n_best"):
     """Refuse numbers that no search can use."""
-    for name, number in {"beam_width": beam_width, "max_len": max_len, "n_best": n_best}.items():
+    for name, number in {"beam_width": beam_width, "max_len": max_len, name_of_wanted: wanted}.items():
         if not (isinstance(number, int | np.integer) and number >= 1):
             raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
 

@@ -37,7 +37,7 @@ def sample(step, state, bos, eos, max_len, *, samples=1, rng, temperature=1.0, t
     ValueError
         when the state, the scores or a number does not fit, or no word can follow.
     """
-    check_search(1, max_len, samples)
+    check_search(1, max_len, samples, "samples")
     rng = np.random.default_rng(rng)
     B, device = begin(state)
     state = select(state, torch.arange(B, device=device).repeat_interleave(samples))
