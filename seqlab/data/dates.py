@@ -9,10 +9,13 @@ import functools
 import numpy as np
 
 FIRST, LAST = datetime.date(1920, 1, 1), datetime.date(2039, 12, 31)
-LOCALES = ["en_US", "en_GB", "de", "fr", "es", "it", "pt", "nl", "sv", "fi", "pl", "cs", "hu", "tr", "el", "ru", "uk", "ar_EG", "he", "hi", "bn", "th", "vi", "id", "ko", "ja", "zh_CN", "zh_TW"]  # fmt: skip
+LOCALES = (
+    *("en_US", "en_GB", "de", "fr", "es", "it", "pt", "nl", "sv", "fi", "pl", "cs", "hu", "tr"),
+    *("el", "ru", "uk", "ar_EG", "he", "hi", "bn", "th", "vi", "id", "ko", "ja", "zh_CN", "zh_TW"),
+)
 # calendar -> the locales that it is written in
 CALENDARS = {
-    "gregorian": tuple(LOCALES),
+    "gregorian": LOCALES,
     "japanese": ("ja", "en_US"),
     "buddhist": ("th", "en_US"),
     "minguo": ("zh_TW", "en_US"),
