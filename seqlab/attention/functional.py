@@ -18,6 +18,7 @@ WAYS = {  # of the benchmarks -> the backend that they stand for
     "scaled_dot_product_attention": {"seqlab Triton": "triton", "eager": "torch"},
 }
 KERNEL_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+KERNEL_WIDTH = 256  # numbers of a query or a value that a program's registers hold
 
 
 def masked_softmax(scores, mask=None):
@@ -216,30 +217,40 @@ def scaled_dot_product_attention(
     """
     query, key, value = narrowed(query, key, value)
     _check_floats(query=query, key=key, value=value)
-    key, value = _shared_heads(query, key, value, enable_gqa)
-    lead = _check_heads(query, key, value)
-    Tq, Tk, D = query.shape[-2], key.shape[-2], query.shape[-1]
+    shared, shared_value = _shared_heads(query, key, value, enable_gqa)
+    lead = _check_heads(query, shared, shared_value)
+    Tq, Tk, D, Dv = query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1]
     _check_attn_mask(attn_mask, (*lead, Tq, Tk), is_causal)
     if not 0 <= dropout_p < 1:
         raise ValueError(f"dropout_p is {dropout_p}; it must be a probability, 0 <= dropout_p < 1")
     scale = (D**-0.5 if D else 1.0) if scale is None else scale
-    learned = attn_mask is not None and attn_mask.requires_grad and torch.is_grad_enabled()
-    refusal = (
-        "dropout_p has no kernel" if dropout_p else "a mask that needs a gradient has no kernel" if learned else ""
-    )
     sizes = {"T": Tk, "D": D, "H": lead[-1] if lead else 1, "B": math.prod(lead[:-1])}
+    refusal = _no_kernel(dropout_p, attn_mask, D, Dv)
     way = _way("scaled_dot_product_attention", backend, sizes, query, key, value, attn_mask, refusal=refusal)
     if way == "triton":
         from seqlab.attention import kernels
 
+        if not enable_gqa:  # it takes fewer heads of key and value, and nothing else that must broadcast
+            query, key, value = (t.expand(*lead, *t.shape[-2:]) for t in (query, key, value))
         return kernels.scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale)
     if is_causal:
         attn_mask = torch.ones(Tq, Tk, dtype=torch.bool, device=query.device).tril()
-    scores = (query * scale) @ key.mT
+    scores = (query * scale) @ shared.mT
     if attn_mask is not None and attn_mask.dtype != torch.bool:
         scores, attn_mask = scores + attn_mask.to(scores.dtype), None
     weights = masked_softmax(scores, attn_mask)
-    return torch.dropout(weights, dropout_p, True) @ value
+    return torch.dropout(weights, dropout_p, True) @ shared_value
+
+
+def _no_kernel(dropout_p, attn_mask, D, Dv):
+    """Say what of the arguments has no kernel; nothing where all have."""
+    if dropout_p:
+        return "dropout_p has no kernel"
+    if attn_mask is not None and attn_mask.requires_grad and torch.is_grad_enabled():
+        return "a mask that needs a gradient has no kernel"
+    if not (1 <= D <= KERNEL_WIDTH and 1 <= Dv <= KERNEL_WIDTH):
+        return f"rows of {D} and {Dv} numbers have no kernel; it takes 1 to {KERNEL_WIDTH}"
+    return ""
 
 
 def _shared_heads(query, key, value, enable_gqa):

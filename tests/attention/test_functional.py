@@ -11,6 +11,7 @@ from seqlab.attention.functional import (
     masked_softmax,
     scaled_dot_product_attention,
 )
+from seqlab.kernels import has_triton  # first: it chooses Triton's interpreter where there is no GPU
 
 
 def draw(*shape, seed=0):
@@ -185,14 +186,12 @@ def test_grouped_queries_as_torch(heads, is_causal):
     agree((query, key, value), enable_gqa=True, is_causal=is_causal)
 
 
-def test_dropout_as_torch_with_the_same_seed_and_never_of_the_kernel():
+def test_dropout_as_torch_with_the_same_seed():
     tensors = triple()
     torch.manual_seed(3)
     ours = scaled_dot_product_attention(*tensors, dropout_p=0.4)
     torch.manual_seed(3)
     assert same(ours, F.scaled_dot_product_attention(*tensors, dropout_p=0.4))
-    with pytest.raises(ValueError, match="dropout_p has no kernel"):
-        scaled_dot_product_attention(*(t.float() for t in tensors), dropout_p=0.4, backend="triton")
 
 
 @pytest.mark.parametrize("kind", ["bool", "float"])
@@ -259,6 +258,50 @@ def test_what_does_not_fit_is_named(change, message):
     arguments = dict(zip(("query", "key", "value"), triple(), strict=True)) | change
     with pytest.raises(ValueError, match=message):
         scaled_dot_product_attention(**arguments)
+
+
+KERNEL_CASES = {
+    "plain": ({}, {}),
+    "causal": ({}, {"is_causal": True}),
+    "scaled": ({}, {"scale": 0.3}),
+    "masked": ({}, {"attn_mask": torch.arange(6) < 4}),
+    "added": ({}, {"attn_mask": draw(2, 1, 4, 6).float()}),
+    "a row masked": ({}, {"attn_mask": torch.tensor([True, False, True, True])[:, None].expand(4, 6)}),
+    "grouped": ({"key": (2, 1, 6, 5), "value": (2, 1, 6, 7)}, {"enable_gqa": True}),
+    "broadcast": ({"query": (3, 4, 5), "key": (2, 3, 6, 5), "value": (2, 1, 6, 7)}, {}),
+    "no heads": ({"query": (4, 5), "key": (6, 5), "value": (6, 7)}, {}),
+}
+
+
+@pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
+@pytest.mark.parametrize("case", KERNEL_CASES)
+def test_the_kernel_behind_the_function_gives_what_the_torch_form_gives(case):
+    shapes, options = KERNEL_CASES[case]
+    shapes = {"query": (2, 3, 4, 5), "key": (2, 3, 6, 5), "value": (2, 3, 6, 7)} | shapes
+    tensors = [draw(*shape, seed=i).float() for i, shape in enumerate(shapes.values())]
+    results = {}
+    for backend in ("torch", "triton"):
+        leaves = [t.clone().requires_grad_() for t in tensors]
+        context = scaled_dot_product_attention(*leaves, **options, backend=backend)
+        context.backward(draw(*context.shape, seed=5).float())
+        results[backend] = [context.detach(), *(leaf.grad for leaf in leaves)]
+    for ours, theirs in zip(results["triton"], results["torch"], strict=True):
+        assert ours.shape == theirs.shape
+        assert (ours - theirs).norm() <= 1e-5 * (1 + theirs.norm())
+
+
+@pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
+def test_what_has_no_kernel_is_named():
+    tensors = [t.float() for t in triple()]
+    mask = torch.zeros(4, 6, requires_grad=True)
+    wide = [t.float() for t in triple(D=257)]
+    for arguments, options, message in (
+        (tensors, {"dropout_p": 0.4}, "dropout_p has no kernel"),
+        (tensors, {"attn_mask": mask}, "a mask that needs a gradient"),
+        (wide, {}, "rows of 257 and 7 numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            scaled_dot_product_attention(*arguments, **options, backend="triton")
 
 
 def test_on_a_gpu_the_fastest_measured_way_is_taken(monkeypatch):
