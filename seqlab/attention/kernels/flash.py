@@ -6,10 +6,10 @@ largest score so far m, the sum l of exp(s_j - m), and the sum of exp(s_j - m) v
     m' = max(m, max_j s_j)      l' = l e^(m - m') + sum_j e^(s_j - m')      o' = o e^(m - m') + sum_j e^(s_j - m') v_j
 
 At the end o / l is the context. The backward pass needs m and log l of every query. They are kept apart: added up, a
-score of 10^4 would leave log l only the digits that 10^4 has not used. With them a weight can be computed again from its
-score, and no weight is stored, :eq:`flash-backward`::
+score of 10^4 would leave log l only the digits that 10^4 has not used. With them a weight can be computed again from
+its score, and no weight is stored, :eq:`flash-backward`::
 
-    p_ij = e^(s_ij - m_i - log l_i)      dp_ij = do_i . v_j      delta_i = do_i . o_i      ds_ij = p_ij (dp_ij - delta_i)
+    p_ij = e^(s_ij - m_i - log l_i)    dp_ij = do_i . v_j    delta_i = do_i . o_i    ds_ij = p_ij (dp_ij - delta_i)
     dv_j = sum_i p_ij do_i      dq_i = scale sum_j ds_ij k_j      dk_j = scale sum_i ds_ij q_i
 
 Two kernels: one owns queries and walks over keys, which also gives delta; the other owns keys and walks over queries.
@@ -55,6 +55,7 @@ def plan(D, DV, dtype, heads=1, group=1, causal=False, mask=None):
         "CAUSAL": bool(causal),
         "MASK": kinds.get(None if mask is None else mask.dtype, flash_tiles.ADDED),
         "SAME": mask is not None and mask.stride(2) == 0,
+        "SPLIT": dtype.itemsize >= 4,
         **number_types(dtype),
     }
 

@@ -11,40 +11,58 @@ import triton.language as tl
 from seqlab.kernels import tuned
 
 NO_MASK, ALLOWED, ADDED = 0, 1, 2  # kinds of mask: none, bytes that say which pairs count, numbers that are added
-REGISTERS, SHARED = 65536, 227 * 1024  # of a multiprocessor of Hopper, and of a program in bytes
+
+# What is worth a try: queries and keys of a tile, warps, tiles on their way. A program of the first two kernels owns
+# the queries and walks over the keys; one of the third owns the keys. For numbers of 2, 4 or 8 bytes, and up to so many
+# of them in a row, these are the tiles whose sums fit the registers, as tests/attention/test_sm90.py compiles them.
+FORWARD = {
+    (2, 64): [(128, 64, 4, 3), (128, 64, 8, 3), (128, 128, 8, 2)],
+    (2, 128): [(128, 64, 8, 3), (128, 128, 8, 2)],
+    (2, 256): [(128, 64, 8, 2), (128, 32, 8, 2)],
+    (4, 64): [(64, 32, 4, 2), (32, 32, 4, 2)],
+    (4, 128): [(32, 32, 8, 2), (16, 32, 4, 2)],
+    (4, 256): [(16, 16, 8, 1)],
+    (8, 256): [(16, 16, 8, 1)],
+}
+QUERIES = FORWARD | {
+    (2, 64): [(128, 64, 8, 3), (128, 128, 8, 2), (64, 64, 4, 3)],
+    (2, 128): [(128, 64, 8, 2), (64, 64, 4, 3)],
+    (2, 256): [(128, 32, 8, 2)],
+    (4, 128): [(16, 32, 4, 2), (16, 16, 4, 2)],
+}
+KEYS = QUERIES | {
+    (2, 64): [(64, 128, 8, 2), (64, 128, 8, 3), (64, 64, 4, 2)],
+    (2, 128): [(32, 128, 8, 2), (32, 128, 8, 3), (64, 64, 8, 2)],
+    (2, 256): [(16, 64, 8, 2)],
+    (4, 64): [(32, 32, 4, 2)],
+    (4, 128): [(16, 16, 4, 2)],
+}
+INTERPRETED = (64, 64, 4, 2)
 
 
-def _config(rows, keys, warps, stages):
-    return triton.Config({"ROWS": rows, "KEYS": keys}, num_warps=warps, num_stages=stages)
+def _tuned(tiles):
+    """Tune a kernel over the tiles of its table that are worth a try at a size."""
+    every = dict.fromkeys([INTERPRETED, *(tile for some in tiles.values() for tile in some)])
+    configs = [triton.Config({"ROWS": r, "KEYS": k}, num_warps=w, num_stages=s) for r, k, w, s in every]
 
+    def worth_trying(configs, named_args, COLS, COLS_V, DOT, **others):
+        size = DOT.primitive_bitwidth // 8
+        wanted = tiles[min(most for most in tiles if most >= (size, max(COLS, COLS_V)))]
+        return [c for c in configs if (c.kwargs["ROWS"], c.kwargs["KEYS"], c.num_warps, c.num_stages) in wanted]
 
-# The first is the interpreter's. A program of the first two owns ROWS queries and walks over KEYS keys at a time; a
-# program of the third owns KEYS keys and walks over ROWS queries.
-TILES = [(64, 64, 4, 2), (128, 64, 4, 3), (128, 64, 8, 3), (128, 128, 8, 2), (64, 128, 4, 2)]
-TILES += [(64, 64, 4, 3), (64, 64, 8, 2), (64, 32, 4, 2), (64, 32, 8, 2), (64, 16, 4, 2), (16, 16, 4, 2)]
-CONFIGS = [_config(*tile) for tile in TILES]
-KEYS_CONFIGS = [_config(keys, rows, warps, stages) for rows, keys, warps, stages in TILES]
-
-
-def _worth_trying(sums, own, walked):
-    """Keep the tiles whose sums leave registers for the rest, and whose operands fit shared memory."""
-
-    def prune(configs, named_args, COLS, COLS_V, DOT, ACC, **others):
-        def fits(config):
-            return True
-
-        return [config for config in configs if fits(config)]
-
-    return prune
+    return tuned(configs, key=["COLS", "COLS_V", "CAUSAL", "MASK", "DOT", "PRECISION"], prune=worth_trying)
 
 
 @triton.jit
 def _tile(ptr, first, stride, T, D: tl.constexpr, COLS: tl.constexpr, ROWS: tl.constexpr, EDGE: tl.constexpr):
     """Load (ROWS, COLS) numbers from row `first` on; what lies beyond T or D is 0."""
     row, col = tl.arange(0, ROWS)[:, None], tl.arange(0, COLS)[None, :]
-    at = ptr + tl.cast(first, tl.int64) * stride + row * stride + col
+    at = ptr + tl.cast(first, tl.int64) * stride + (row * stride + col)
     if EDGE:
-        return tl.load(at, mask=(first + row < T) & (col < D), other=0.0)
+        inside = first + row < T
+        if D < COLS:
+            inside = inside & (col < D)
+        return tl.load(at, mask=inside, other=0.0)
     elif D < COLS:
         return tl.load(at, mask=col < D, other=0.0)
     else:
@@ -107,7 +125,7 @@ def _first_edge(first, Tk, CAUSAL: tl.constexpr, KEYS: tl.constexpr):
     return whole // KEYS * KEYS
 
 
-@tuned(CONFIGS, key=["COLS", "COLS_V", "CAUSAL", "MASK", "DOT"], prune=_worth_trying(1, 1, 2))
+@_tuned(FORWARD)
 @triton.jit
 def forward(
     q_ptr,  # (B, heads, Tq, D): numbers of a row side by side, the rest by strides
@@ -142,6 +160,7 @@ def forward(
     CAUSAL: tl.constexpr,
     MASK: tl.constexpr,
     SAME: tl.constexpr,
+    SPLIT: tl.constexpr,
     DOT: tl.constexpr,
     ACC: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -164,11 +183,11 @@ def forward(
         end = tl.minimum(first + ROWS, Tk)
     m, l, acc = _forward_over(
         m, l, acc, q, k_ptr, v_ptr, mask_ptr, k_t, v_t, mask_q, mask_k, first, 0, edge, Tq, Tk, scale,
-        D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, DOT, ACC, PRECISION, ROWS, KEYS, False,
+        D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, SPLIT, DOT, ACC, PRECISION, ROWS, KEYS, False,
     )  # fmt: skip
     m, l, acc = _forward_over(
         m, l, acc, q, k_ptr, v_ptr, mask_ptr, k_t, v_t, mask_q, mask_k, first, edge, end, Tq, Tk, scale,
-        D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, DOT, ACC, PRECISION, ROWS, KEYS, True,
+        D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, SPLIT, DOT, ACC, PRECISION, ROWS, KEYS, True,
     )  # fmt: skip
     # A row in which nothing counts has the sum 0: its context is 0, and log2 = inf makes its weights 0 backward too.
     nothing = l == 0
@@ -176,16 +195,20 @@ def forward(
     _store(out_ptr + head.to(tl.int64) * Tq * DV, acc / l[:, None], first, Tq, DV, COLS_V, ROWS)
     row = first + tl.arange(0, ROWS)
     at = head.to(tl.int64) * Tq + row
-    tl.store(shift_ptr + at, tl.where(nothing, 0.0, m), mask=row < Tq)
-    tl.store(bits_ptr + at, tl.where(nothing, float("inf"), tl.log2(l)), mask=row < Tq)
+    shift, bits = tl.where(nothing, 0.0, m), tl.where(nothing, float("inf"), tl.log2(l))
+    if SPLIT:
+        tl.store(bits_ptr + at, bits, mask=row < Tq)
+    else:
+        shift += bits
+    tl.store(shift_ptr + at, shift, mask=row < Tq)
 
 
 @triton.jit
 def _forward_over(
     m, l, acc, q, k_ptr, v_ptr, mask_ptr, k_t, v_t, mask_q, mask_k, first, start, end, Tq, Tk, scale,
     D: tl.constexpr, DV: tl.constexpr, COLS: tl.constexpr, COLS_V: tl.constexpr, CAUSAL: tl.constexpr,
-    MASK: tl.constexpr, SAME: tl.constexpr, DOT: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
-    ROWS: tl.constexpr, KEYS: tl.constexpr, EDGE: tl.constexpr,
+    MASK: tl.constexpr, SAME: tl.constexpr, SPLIT: tl.constexpr, DOT: tl.constexpr, ACC: tl.constexpr,
+    PRECISION: tl.constexpr, ROWS: tl.constexpr, KEYS: tl.constexpr, EDGE: tl.constexpr,
 ):  # fmt: skip
     """Take the keys from `start` to `end` in: the largest score so far, the sum of the powers, and of the values."""
     unit = _unit(scale, MASK, ACC)
@@ -217,7 +240,28 @@ def _unit(scale, MASK: tl.constexpr, ACC: tl.constexpr):
     return bits
 
 
-@tuned(CONFIGS, key=["COLS", "COLS_V", "CAUSAL", "MASK", "DOT"], prune=_worth_trying(1, 1, 2))
+@triton.jit
+def _sums(shift_ptr, bits_ptr, inside, SPLIT: tl.constexpr):
+    """Load what the forward pass kept of some queries; where there is no query, what makes all weights 0."""
+    if SPLIT:
+        shift = tl.load(shift_ptr, mask=inside, other=0.0)
+        bits = tl.load(bits_ptr, mask=inside, other=float("inf"))
+    else:
+        shift = tl.load(shift_ptr, mask=inside, other=float("inf"))
+        bits = shift
+    return shift, bits
+
+
+@triton.jit
+def _weights(x, unit, shift, bits, SPLIT: tl.constexpr):
+    """Compute weights again from their scores."""
+    powers = tl.fma(x, unit, -shift)
+    if SPLIT:
+        powers -= bits
+    return tl.exp2(powers)
+
+
+@_tuned(QUERIES)
 @triton.jit
 def backward_queries(
     q_ptr,  # as above
@@ -258,6 +302,7 @@ def backward_queries(
     CAUSAL: tl.constexpr,
     MASK: tl.constexpr,
     SAME: tl.constexpr,
+    SPLIT: tl.constexpr,
     DOT: tl.constexpr,
     ACC: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -277,8 +322,7 @@ def backward_queries(
     row = first + tl.arange(0, ROWS)
     at = head.to(tl.int64) * Tq + row
     tl.store(delta_ptr + at, delta, mask=row < Tq)
-    shift = tl.load(shift_ptr + at, mask=row < Tq, other=0.0)
-    bits = tl.load(bits_ptr + at, mask=row < Tq, other=float("inf"))
+    shift, bits = _sums(shift_ptr + at, bits_ptr + at, row < Tq, SPLIT)
     q = _tile(q_ptr, first, q_t, Tq, D, COLS, ROWS, True).to(DOT)
     dq = tl.zeros([ROWS, COLS], ACC)
     edge = _first_edge(first, Tk, CAUSAL, KEYS)
@@ -287,11 +331,11 @@ def backward_queries(
         end = tl.minimum(first + ROWS, Tk)
     dq = _queries_over(
         dq, q, do, delta, shift, bits, k_ptr, v_ptr, mask_ptr, k_t, v_t, mask_q, mask_k, first, 0, edge, Tq, Tk, scale,
-        D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, DOT, ACC, PRECISION, ROWS, KEYS, False,
+        D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, SPLIT, DOT, ACC, PRECISION, ROWS, KEYS, False,
     )  # fmt: skip
     dq = _queries_over(
         dq, q, do, delta, shift, bits, k_ptr, v_ptr, mask_ptr, k_t, v_t, mask_q, mask_k, first, edge, end, Tq, Tk,
-        scale, D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, DOT, ACC, PRECISION, ROWS, KEYS, True,
+        scale, D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, SPLIT, DOT, ACC, PRECISION, ROWS, KEYS, True,
     )  # fmt: skip
     _store(dq_ptr + head.to(tl.int64) * Tq * D, dq * scale, first, Tq, D, COLS, ROWS)
 
@@ -300,8 +344,8 @@ def backward_queries(
 def _queries_over(
     dq, q, do, delta, shift, bits, k_ptr, v_ptr, mask_ptr, k_t, v_t, mask_q, mask_k, first, start, end, Tq, Tk, scale,
     D: tl.constexpr, DV: tl.constexpr, COLS: tl.constexpr, COLS_V: tl.constexpr, CAUSAL: tl.constexpr,
-    MASK: tl.constexpr, SAME: tl.constexpr, DOT: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
-    ROWS: tl.constexpr, KEYS: tl.constexpr, EDGE: tl.constexpr,
+    MASK: tl.constexpr, SAME: tl.constexpr, SPLIT: tl.constexpr, DOT: tl.constexpr, ACC: tl.constexpr,
+    PRECISION: tl.constexpr, ROWS: tl.constexpr, KEYS: tl.constexpr, EDGE: tl.constexpr,
 ):  # fmt: skip
     """Add what the keys from `start` to `end` give to the queries' gradient."""
     unit = _unit(scale, MASK, ACC)
@@ -312,14 +356,14 @@ def _queries_over(
         key = here + tl.arange(0, KEYS)[None, :]
         x = tl.dot(q, tl.trans(k), input_precision=PRECISION, out_dtype=ACC)
         x = _counted(x, row, key, mask_ptr, mask_q, mask_k, Tq, Tk, scale, CAUSAL, MASK, SAME, EDGE)
-        p = tl.exp2(tl.fma(x, unit, -shift[:, None]) - bits[:, None])
+        p = _weights(x, unit, shift[:, None], bits[:, None], SPLIT)
         dp = tl.dot(do, tl.trans(v), input_precision=PRECISION, out_dtype=ACC)
         ds = p * (dp - delta[:, None])
         dq = tl.dot(ds.to(DOT), k, dq, input_precision=PRECISION, out_dtype=ACC)
     return dq
 
 
-@tuned(KEYS_CONFIGS, key=["COLS", "COLS_V", "CAUSAL", "MASK", "DOT"], prune=_worth_trying(2, 2, 2))
+@_tuned(KEYS)
 @triton.jit
 def backward_keys(
     q_ptr,  # as above
@@ -360,6 +404,7 @@ def backward_keys(
     CAUSAL: tl.constexpr,
     MASK: tl.constexpr,
     SAME: tl.constexpr,
+    SPLIT: tl.constexpr,
     DOT: tl.constexpr,
     ACC: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -389,12 +434,12 @@ def backward_keys(
             dk, dv = _keys_over(
                 dk, dv, k, v, q_n, do_n, mask_n, shift_ptr + rows, bits_ptr + rows, delta_ptr + rows,
                 q_t, do_t, mask_q, mask_k, first, start, tl.minimum(edge, Tq), Tq, Tk, scale,
-                D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, DOT, ACC, PRECISION, ROWS, KEYS, True,
+                D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, SPLIT, DOT, ACC, PRECISION, ROWS, KEYS, True,
             )  # fmt: skip
         dk, dv = _keys_over(
             dk, dv, k, v, q_n, do_n, mask_n, shift_ptr + rows, bits_ptr + rows, delta_ptr + rows,
             q_t, do_t, mask_q, mask_k, first, edge, Tq, Tq, Tk, scale,
-            D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, DOT, ACC, PRECISION, ROWS, KEYS, False,
+            D, DV, COLS, COLS_V, CAUSAL, MASK, SAME, SPLIT, DOT, ACC, PRECISION, ROWS, KEYS, False,
         )  # fmt: skip
     _store(dk_ptr + shared.to(tl.int64) * Tk * D, dk * scale, first, Tk, D, COLS, KEYS)
     _store(dv_ptr + shared.to(tl.int64) * Tk * DV, dv, first, Tk, DV, COLS_V, KEYS)
@@ -405,8 +450,8 @@ def _keys_over(
     dk, dv, k, v, q_ptr, do_ptr, mask_ptr, shift_ptr, bits_ptr, delta_ptr,
     q_t, do_t, mask_q, mask_k, first, start, end, Tq, Tk, scale,
     D: tl.constexpr, DV: tl.constexpr, COLS: tl.constexpr, COLS_V: tl.constexpr, CAUSAL: tl.constexpr,
-    MASK: tl.constexpr, SAME: tl.constexpr, DOT: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
-    ROWS: tl.constexpr, KEYS: tl.constexpr, EDGE: tl.constexpr,
+    MASK: tl.constexpr, SAME: tl.constexpr, SPLIT: tl.constexpr, DOT: tl.constexpr, ACC: tl.constexpr,
+    PRECISION: tl.constexpr, ROWS: tl.constexpr, KEYS: tl.constexpr, EDGE: tl.constexpr,
 ):  # fmt: skip
     """Add what the queries from `start` to `end` give to the gradients of keys and values.
 
@@ -419,12 +464,11 @@ def _keys_over(
         row = here + tl.arange(0, ROWS)
         q = _tile(q_ptr, here, q_t, Tq, D, COLS, ROWS, True).to(DOT)
         do = _tile(do_ptr, here, do_t, Tq, DV, COLS_V, ROWS, True).to(DOT)
-        shift = tl.load(shift_ptr + row, mask=row < Tq, other=0.0)
-        bits = tl.load(bits_ptr + row, mask=row < Tq, other=float("inf"))  # of no query: all its weights are 0
+        shift, bits = _sums(shift_ptr + row, bits_ptr + row, row < Tq, SPLIT)
         delta = tl.load(delta_ptr + row, mask=row < Tq, other=0.0)
         x = tl.dot(k, tl.trans(q), input_precision=PRECISION, out_dtype=ACC)
         x = _counted(x, row[None, :], key, mask_ptr, mask_q, mask_k, Tq, Tk, scale, CAUSAL, MASK, SAME, EDGE)
-        p = tl.exp2(tl.fma(x, unit, -shift[None, :]) - bits[None, :])
+        p = _weights(x, unit, shift[None, :], bits[None, :], SPLIT)
         dv = tl.dot(p.to(DOT), do, dv, input_precision=PRECISION, out_dtype=ACC)
         dp = tl.dot(v, tl.trans(do), input_precision=PRECISION, out_dtype=ACC)
         ds = p * (dp - delta[None, :])
