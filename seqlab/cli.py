@@ -14,6 +14,7 @@ from seqlab.attention import commands as _attention  # noqa: F401  adds its comm
 from seqlab.embeddings import commands as _embeddings  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.grading import commands as grading
 from seqlab.lm import commands as _lm  # noqa: F401  adds its commands to `seqlab train`
+from seqlab.seq2seq import caption_commands as _captions  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.seq2seq import commands as _seq2seq  # noqa: F401  adds its commands to `seqlab train`
 
 STOPPED = 130
