@@ -2,6 +2,7 @@
 
 import torch
 
+from seqlab.decode import beam_search, greedy
 from seqlab.text import Vocabulary, pad
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
@@ -122,23 +123,57 @@ class Translator:
         with torch.no_grad():
             return self.model.step(tokens, state)
 
+    def translate(self, text, beam_width=1, alpha=0.0, n_best=None, *, max_len=None, **options):
+        """Write the target of one text: greedily, or by beam search.
+
+        Parameters
+        ----------
+        text : str, or a list of tokens.
+        beam_width, alpha : as in `seqlab.decode.beam_search`; a width of 1 takes each step's best symbol.
+        n_best : None for one answer, or how many hypotheses are wanted.
+        max_len : the most symbols of an answer, <eos> counted; None: twice the length of the text, and 10.
+        options : `penalty` and `coverage` of the beam search.
+
+        Returns
+        -------
+        answer : str; or, with n_best, a list of pairs (answer, `seqlab.decode.Hypothesis`), the best first.
+
+        Raises
+        ------
+        ValueError
+            when the text is empty or a number is out of range.
+        """
+        max_len = self._room([text]) if max_len is None else max_len
+        wanted = 1 if n_best is None else n_best
+        ends = self.bos, self.eos, beam_width, max_len, alpha
+        (found,) = beam_search(self.step, self.start([text]), *ends, n_best=wanted, **options)
+        pairs = [(self._text(hypothesis.words), hypothesis) for hypothesis in found]
+        return pairs[0][0] if n_best is None else pairs
+
     def answers(self, texts, batch_size=256, max_len=None):
-        """Translate many texts, each step's best symbol at a time.
+        """Translate many texts side by side, each step's best symbol at a time.
 
         Parameters
         ----------
         texts : list of texts, or lists of tokens.
         batch_size : how many go together.
-        max_len : the most symbols of an answer; None: twice the longest source of its batch, and 10.
+        max_len : the most symbols of an answer, <eos> counted; None: twice the longest source of its batch, and 10.
 
         Returns
         -------
         answers : list of str, in the order of the texts.
+
+        Raises
+        ------
+        ValueError
+            when a text is empty.
         """
         found = []
         for begin in range(0, len(texts), batch_size):
-            found += self._greedy(texts[begin : begin + batch_size], max_len)[0]
-        return [self._text(ids) for ids in found]
+            some = texts[begin : begin + batch_size]
+            room = self._room(some) if max_len is None else max_len
+            found += greedy(self.step, self.start(some), self.bos, self.eos, room)
+        return [self._text(hypothesis.words) for hypothesis in found]
 
     def attend(self, text):
         """Translate one text and tell where each step looked, :eq:`attention-weights`.
@@ -156,33 +191,24 @@ class Translator:
         Raises
         ------
         ValueError
-            when the model has no attention.
+            when the text is empty, or the model has no attention.
         """
-        (ids,), weights = self._greedy([text], None)
-        if not weights or weights[0] is None:
-            raise ValueError("this model has no attention, so there are no weights to show")
-        weights = torch.stack(weights, dim=1)[0, : len(ids)]
-        return tokens(text, self.split), self.target_vocabulary.decode(ids), weights.cpu().numpy()
+        looks = []
 
-    def _greedy(self, texts, max_len):
-        """The ids that are written for each text without <eos>, and the attention of every step, (N, Tx) or None."""
-        state = self.start(texts)
-        max_len = self._room(texts) if max_len is None else max_len
-        device = next(self.model.parameters()).device
-        now = torch.full((len(texts),), self.bos, device=device)
-        done = torch.zeros(len(texts), dtype=torch.bool, device=device)
-        written, weights = [], []
-        while len(written) < max_len and not bool(done.all()):
-            scores, state = self.step(now, state)
-            now = torch.where(done, self.eos, scores.argmax(1))
-            done |= now == self.eos
-            written.append(now)
-            weights.append(state["weights"])
-        rows = torch.stack(written, dim=1).tolist()
-        return [row[: row.index(self.eos)] if self.eos in row else row for row in rows], weights
+        def step(tokens, state):
+            scores, state = self.step(tokens, state)
+            looks.append(state["weights"])
+            return scores, state
+
+        start = self.start([text])
+        if start["weights"] is None:
+            raise ValueError("this model has no attention, so there are no weights to show")
+        (found,) = greedy(step, start, self.bos, self.eos, self._room([text]))
+        weights = torch.cat(looks[: len(found.words)]) if found.words else start["weights"][:0]
+        return tokens(text, self.split), self.target_vocabulary.decode(found.words), weights.cpu().numpy()
 
     def _room(self, texts):
-        return 2 * max(len(tokens(text, self.split)) for text in texts) + 10
+        return 2 * max((len(tokens(text, self.split)) for text in texts), default=0) + 10
 
     def _text(self, ids):
         return ("" if self.split == "characters" else " ").join(self.target_vocabulary.decode(ids))
