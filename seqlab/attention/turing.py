@@ -24,11 +24,14 @@ class Trace(NamedTuple):
     read : (B, T, heads, rows) weights of the read heads.
     write : (B, T, heads, rows) weights of the write heads.
     memory : (B, T, rows, width) the memory after each step's writing.
+    erase, add : (B, T, heads, width) what the write heads erased and added.
     """
 
     read: torch.Tensor
     write: torch.Tensor
     memory: torch.Tensor
+    erase: torch.Tensor
+    add: torch.Tensor
 
 
 def content_weights(memory, key, strength):
@@ -212,10 +215,10 @@ class TuringMachine(nn.Module):
         heard, kept = [], []
         for x_t in x.unbind(1):
             h, state = self._control(torch.cat([x_t, seen], dim=1), state)
-            memory, w, seen = self._move(h, memory, w)
+            memory, w, seen, change = self._move(h, memory, w)
             heard.append(torch.cat([h, seen], dim=1))
             if trace:
-                kept.append((w[:, self.heads :], w[:, : self.heads], memory))
+                kept.append((w[:, self.heads :], w[:, : self.heads], memory, *change))
         y = self.out(torch.stack(heard, dim=1))
         return (y, Trace(*(torch.stack(part, dim=1) for part in zip(*kept, strict=True)))) if trace else y
 
@@ -244,5 +247,6 @@ class TuringMachine(nn.Module):
         w = shift(w, torch.softmax(s.view(B, 2 * self.heads, self.moves), dim=-1))
         w = sharpen(w, 1 + F.softplus(gamma))
         shape = B, self.heads, self.width
-        memory = write(memory, w[:, : self.heads], torch.sigmoid(erase).view(shape), add.view(shape))
-        return memory, w, read(memory, w[:, self.heads :]).flatten(1)
+        change = torch.sigmoid(erase).view(shape), add.view(shape)
+        memory = write(memory, w[:, : self.heads], *change)
+        return memory, w, read(memory, w[:, self.heads :]).flatten(1), change

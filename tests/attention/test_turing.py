@@ -31,6 +31,7 @@ def test_the_trace_holds_weights_and_the_memory_as_it_was_written(controller, he
     assert y.shape == (2, 7, 2)
     assert trace.read.shape == trace.write.shape == (2, 7, heads, 5)
     assert trace.memory.shape == (2, 7, 5, 4)
+    assert trace.erase.shape == trace.add.shape == (2, 7, heads, 4)
     for w in (trace.read, trace.write):
         assert (w >= 0).all()
         assert torch.allclose(w.sum(dim=-1), torch.ones(2, 7, heads, dtype=torch.float64))
@@ -76,6 +77,8 @@ def test_each_step_follows_the_equations_of_the_reference():
         assert np.allclose(trace.write[:, t].detach(), w[:, :2])
         assert np.allclose(trace.read[:, t].detach(), w[:, 2:])
         assert np.allclose(trace.memory[:, t].detach(), memory)
+        assert np.allclose(trace.erase[:, t].detach(), erase)
+        assert np.allclose(trace.add[:, t].detach(), add)
         assert torch.allclose(y[:, t], model.out(torch.cat([state[0], seen], dim=1)))
 
 
