@@ -1,6 +1,7 @@
 """Every plot and interactive figure of the book. Importing this room sets the book's plot style."""
 
-from seqlab.figures.decoding import BleuCounter
+from seqlab.figures.captioning import CaptionLens
+from seqlab.figures.decoding import BeamTree, BleuCounter
 from seqlab.figures.deep import BothWays, StackCost
 from seqlab.figures.figure import Figure
 from seqlab.figures.gated import AdditivePath, GatesLab
@@ -12,6 +13,7 @@ from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
 from seqlab.figures.tsne import TsneLive
+from seqlab.figures.turing import TuringHead
 from seqlab.figures.words import AnalogyArrow, CooccurrenceWindow, DebiasSteps, WordMap
 
 __all__ = [
@@ -19,8 +21,10 @@ __all__ = [
     "AdditivePath",
     "AnalogyArrow",
     "BackwardGraph",
+    "BeamTree",
     "BleuCounter",
     "BothWays",
+    "CaptionLens",
     "ClipLab",
     "CooccurrenceWindow",
     "DebiasSteps",
@@ -37,6 +41,7 @@ __all__ = [
     "StackCost",
     "TemperatureLab",
     "TsneLive",
+    "TuringHead",
     "UnrolledRNN",
     "WordMap",
     "show",

@@ -1,11 +1,15 @@
 """What stands behind the figures of decoding: still pictures and refusals."""
 
+import math
 import re
 
+import numpy as np
 import pytest
 
 import seqlab.figures as figures
 from seqlab.decode import sentence_bleu
+from seqlab.decode.reference import beam_search, prefix_step
+from seqlab.figures.decoding import dense, grow
 
 
 def cells(figure):
@@ -30,6 +34,50 @@ def test_a_reader_s_own_sentence_stands_still_too():
     assert cells(figures.BleuCounter("", ["a"], max_n=1)) == [["1", "0", "0", "0"]]
 
 
+# ---- the beam
+
+
+def small():
+    """A language of two words and an end, in which the greedy choice is not the best."""
+    rows = {(): [0, 0.6, 0.4], (1,): [0.3, 0.35, 0.35], (2,): [0.9, 0.05, 0.05]}
+    step = prefix_step(lambda path: np.array(rows.get(path, [1, 0, 0])))
+    return grow(step, np.zeros((1, 0), int), -1, 0, ["<eos>", "a", "b"], 4, source="x")
+
+
+def test_a_tree_holds_what_a_beam_needs_and_the_still_picture_searches_it():
+    tree = small()
+    assert [word for word, *_ in tree["next"]] == [1, 2]  # nothing ends at once with probability 0
+    a, b = tree["next"]
+    assert math.exp(a[1]) == pytest.approx(0.6)
+    assert [word for word, *_ in b[2]] == [0, 1, 2]
+    assert b[2][0][2] is None  # nothing follows the end
+    found = {row[1]: row[2:] for row in cells(figures.BeamTree(tree))}
+    assert found["1"] == ["a a", f"{math.log(0.6 * 0.35):.2f}", f"{math.log(0.6 * 0.35):.2f}"]
+    assert found["3"] == found["6"] == ["b", f"{math.log(0.36):.2f}", f"{math.log(0.36):.2f}"]
+
+
+def test_words_that_are_not_in_the_tree_share_what_is_left():
+    V = 40
+    p = np.r_[0.5, 0.3, np.full(V - 2, 0.2 / (V - 2))]
+    tree = grow(prefix_step(lambda path: p), np.zeros((1, 0), int), -1, 0, [str(i) for i in range(V)], 3)
+    assert len(tree["next"]) == 12
+    step, state = dense(tree)
+    (row,), _ = step(np.array([-1]), state)
+    np.testing.assert_allclose(np.exp(row), p, rtol=1e-8)
+
+
+def test_the_shipped_sentences_show_what_beam_search_is_for():
+    tree = figures.BeamTree().state["tree"]
+    best = {
+        (i, width): beam_search(*dense(sentence), -1, sentence["eos"], width, sentence["max_len"])[0]
+        for i, sentence in enumerate(tree)
+        for width in (1, 6)
+    }
+    assert any(best[i, 6].log_prob > best[i, 1].log_prob + 0.1 for i in range(len(tree)))
+    for i, sentence in enumerate(tree):
+        assert " ".join(sentence["words"][id] for id in best[i, 6].words) in sentence["right"]
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -40,6 +88,13 @@ def test_a_reader_s_own_sentence_stands_still_too():
         (lambda: figures.BleuCounter("a", ["b"] * 7), "the number of references is 7"),
         (lambda: figures.BleuCounter(["a"], ["b"]), r"a sentence is \['a'\]; give it as a string"),
         (lambda: figures.BleuCounter("a", ["b " * 41]), "the number of words in 'b b b"),
+        (lambda: figures.BeamTree([]), "the number of sentences in tree is 0"),
+        (
+            lambda: figures.BeamTree({"source": "a"}),
+            "sentence 0 of tree is not what seqlab.figures.decoding.grow retur",
+        ),
+        (lambda: figures.BeamTree(small(), beam_width=7), "beam_width is 7; it must be a whole number from 1 to 6"),
+        (lambda: figures.BeamTree(small(), alpha=2), "alpha is 2; it must be a number from 0 to 1.5"),
         (lambda: figures.BleuCounter(max_n=5), "max_n is 5; it must be a whole number from 1 to 4"),
     ],
 )

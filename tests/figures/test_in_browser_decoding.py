@@ -5,9 +5,13 @@ import unicodedata
 
 import numpy as np
 import pytest
+import torch
 
 import seqlab.figures as figures
+from seqlab import data, decode
+from seqlab.decode import reference
 from seqlab.decode.bleu import clipped_counts, sentence_bleu
+from seqlab.figures.decoding import dense, grow
 from tests.browser import PHONE, axe, overflow
 from tests.figures.driving import button, call, numbers, press, slider
 
@@ -217,3 +221,200 @@ def test_without_scripts_the_still_counts_stand_there(shown):
         still = page.locator(".seqlab-still")
         assert still.is_visible()
         assert re.search(r"brevity penalty 1.000, BLEU 0.467 = 46.7 points", still.inner_text())
+
+
+# ---- the beam as a tree
+
+WIDTHS, ALPHAS = range(1, 7), (0, 0.3, 0.7, 1, 1.5)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Trees whose probabilities are drawn by chance: they end early and late, and beams of all widths differ."""
+    words = ["<eos>", "één", "two", "셋", "四", "v", "six", "seven"]
+
+    def tree(longest):
+        rng, rows = np.random.default_rng(longest), {}
+
+        def distribution(path):
+            if path not in rows:
+                p = rng.dirichlet(np.full(8, 0.4)) + 0.001
+                p[0] = 0.1 * len(path) if path else 0
+                rows[path] = p / p.sum()
+            return rows[path]
+
+        start = np.zeros((1, 0), int)
+        return grow(reference.prefix_step(distribution), start, -1, 0, words, longest, source=f"up to {longest}")
+
+    return [tree(longest) for longest in (4, 7, 9)]
+
+
+def truth(sentence, width, alpha):
+    """The package's own search over the tree."""
+    return reference.beam_search(*dense(sentence), -1, sentence["eos"], width, sentence["max_len"], alpha)[0]
+
+
+def test_the_search_on_the_page_is_the_package_s_for_every_width_and_exponent(shown, made):
+    figure = figures.BeamTree(made)
+    found = set()
+    with shown(figure) as page:
+        for sentence in (*made, *figures.BeamTree().state["tree"]):
+            for width in WIDTHS:
+                for alpha in ALPHAS:
+                    got = call(page, figure, "search", sentence, width, alpha)["best"]
+                    want = truth(sentence, width, alpha)
+                    assert got["path"] == list(want.tokens)
+                    np.testing.assert_allclose(got["logs"], want.log_probs, atol=1e-9)
+                    assert got["total"] == pytest.approx(want.log_prob, abs=1e-9)
+                    assert got["score"] == pytest.approx(want.score, abs=1e-9)
+                    found.add((sentence["source"], want.tokens))
+    assert len(found) > 3 * len(made)  # width and exponent matter
+
+
+def test_the_tree_holds_all_that_the_batched_search_needs(made):
+    for sentence in made:
+        step, _ = dense(sentence)
+
+        def torch_step(tokens, state, step=step):
+            scores, state = step(tokens.numpy(), state.numpy())
+            return torch.from_numpy(scores), torch.from_numpy(state)
+
+        for width in WIDTHS:
+            for alpha in ALPHAS:
+                start = torch.zeros((1, 0), dtype=torch.int64)
+                ends = sentence["eos"], width, sentence["max_len"], alpha
+                (got, *_), *_ = decode.beam_search(torch_step, start, -1, *ends)
+                want = truth(sentence, width, alpha)
+                assert got.tokens == want.tokens
+                assert got.score == pytest.approx(want.score, abs=1e-9)
+
+
+def test_the_shipped_trees_are_the_translator_s_own_search():
+    from seqlab.seq2seq import load_phrasebook
+
+    translator = load_phrasebook()
+
+    def step(tokens, state):
+        return translator.step(torch.from_numpy(tokens), state)
+
+    for sentence in figures.BeamTree().state["tree"]:
+        state, ends = translator.start([sentence["source"]]), (translator.bos, translator.eos)
+        for width in (1, 3, 6):
+            for alpha in (0, 1):
+                got = truth(sentence, width, alpha)
+                want = reference.beam_search(step, state, *ends, width, sentence["max_len"], alpha)[0]
+                assert got.tokens == want.tokens
+                assert got.score == pytest.approx(want.score, abs=1e-9)
+                (batched, *_), *_ = decode.beam_search(translator.step, state, *ends, width, sentence["max_len"], alpha)
+                assert batched.score == pytest.approx(want.score, abs=1e-4)
+        assert sentence["right"] == [" ".join(e) for e, _ in data.phrasebook_references(sentence["source"].split())]
+
+
+def walk(sentence, width):
+    """The beams after each step without any stopping, by plain loops: what the page must keep, drop and end."""
+    step, state = dense(sentence)
+    beams = [((), 0.0, state)]
+    for _ in range(sentence["max_len"]):
+        found = []
+        for path, total, before in beams:
+            scores, after = step(np.array([path[-1] if path else -1]), before)
+            found += [((*path, word), total + score, after) for word, score in enumerate(scores[0])]
+        found.sort(key=lambda one: -one[1])
+        ended = [one for one in found[:width] if one[0][-1] == sentence["eos"]]
+        beams = [one for one in found[: 2 * width] if one[0][-1] != sentence["eos"]][:width]
+        yield beams, ended
+
+
+def test_the_reader_grows_the_tree_and_every_step_is_told(shown, made):
+    made = [one for one in made if truth(one, 2, 0.5).finished]
+    figure = figures.BeamTree(made, beam_width=2, alpha=0.5)
+    with shown(figure, width=PHONE) as page:
+        forth, says, lists = button(page, "Next step"), page.locator("output.says"), page.locator(".beamlists > div")
+        assert "Nothing is written yet. The model knows 8 words" in says.inner_text()
+        assert button(page, "Back").is_disabled()
+        assert page.locator("[data-branch]").count() == 0
+        seen, sentence = 0, made[0]
+        best = truth(sentence, 2, 0.5)
+        for n, (beams, ended) in enumerate(walk(sentence, 2), start=1):
+            if forth.is_disabled():
+                break
+            press(forth, "Enter")
+            rows = (
+                lists.nth(0)
+                .locator("tbody tr")
+                .evaluate_all(
+                    "rows => rows.map((row) => [+row.querySelector('data').value, row.lastChild.textContent])"
+                )
+            )
+            seen += len(ended)
+            for fate, some in (("kept", beams), ("finished", ended)):
+                got = sorted(total for total, its in rows if its == fate)
+                np.testing.assert_allclose(got, sorted(one[1] for one in some), atol=1e-9)
+            assert sum(its == "dropped" for _, its in rows) <= 2
+            drawn = set(page.locator("[data-branch]").evaluate_all("all => all.map((one) => one.dataset.branch)"))
+            for path, *_ in (*beams, *ended):
+                assert " ".join(map(str, path)) in drawn
+            if not forth.is_disabled():
+                thick = set(page.locator(".branch.live").evaluate_all("all => all.map((one) => one.dataset.branch)"))
+                assert {" ".join(map(str, path)) for path, *_ in beams} <= thick
+                assert page.locator(".branch.won").count() == 0
+            assert page.locator("[data-word]", has_text="■").count() >= seen
+            assert lists.nth(1).locator("tbody tr").count() == (seen or 0)
+            assert f"Step {n}:" in says.inner_text()
+        won = page.locator(".branch.won").evaluate_all("all => all.map((one) => one.dataset.branch)")
+        ways = [" ".join(map(str, best.tokens[: n + 1])) for n in range(best.length)]
+        assert sorted(won, key=len) == ways
+        told = numbers(page, ".seqlab-live > p")
+        np.testing.assert_allclose(told, [best.log_prob, best.score], atol=1e-9)
+        assert f"n = {best.length} words" in page.locator(".seqlab-live > p").inner_text()
+        assert page.locator("[data-word].won", has_text="■").text_content() == f"■ {best.score:.3f}".replace("-", "−")
+        press(button(page, "Back"), "Enter")
+        assert page.locator(".branch.won").count() == 0
+        press(button(page, "Start again"), "Enter")
+        assert page.locator("[data-branch]").count() == 0
+        assert page.problems == []
+
+
+def test_width_and_exponent_move_a_search_that_is_over(shown, made):
+    figure = figures.BeamTree(made)
+    with shown(figure) as page:
+        press(button(page, "To the end"), "Enter")
+        width, alpha = slider(page, "beams B"), slider(page, "exponent α")
+
+        def check(sentence, B, power):
+            best = truth(sentence, B, power)
+            np.testing.assert_allclose(
+                numbers(page, ".seqlab-live > p"), [best.log_prob, best.score], rtol=1e-9, atol=1e-12
+            )
+            assert button(page, "Next step").is_disabled()
+
+        check(made[0], 3, 0)
+        press(width, "Home")
+        assert width.get_attribute("aria-valuetext") == "greedy"
+        greedy = reference.greedy(*dense(made[0]), -1, made[0]["eos"], made[0]["max_len"])
+        np.testing.assert_allclose(numbers(page, ".seqlab-live > p"), [greedy.log_prob] * 2, rtol=1e-9)
+        press(width, "End")
+        check(made[0], 6, 0)
+        press(alpha, "End")
+        check(made[0], 6, 1.5)
+        press(alpha, *["ArrowLeft"] * 5)
+        check(made[0], 6, 1.0)
+        combobox(page, "Translate").select_option("2")
+        assert "Nothing is written yet" in page.locator("output.says").inner_text()
+        press(button(page, "To the end"), "Enter")
+        check(made[2], 6, 1.0)
+        assert page.problems == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_beam_tree_is_accessible_and_fits_a_phone(shown, dark):
+    with shown(figures.BeamTree(beam_width=6, alpha=0.7), width=PHONE, dark=dark) as page:
+        for i in range(3):
+            combobox(page, "Translate").select_option(str(i))
+            press(button(page, "Next step"), "Enter", "Enter")
+            assert axe(page) == []
+            press(button(page, "To the end"), "Enter")
+            assert axe(page) == []
+            assert overflow(page) == 0
+            assert "right translation" in page.locator(".seqlab-live > p").inner_text()
+        assert page.problems == []
