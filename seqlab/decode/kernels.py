@@ -31,6 +31,9 @@ the scores, read once                                  84      20e-6
 The seconds are a floor, what an H200 needs for the bytes alone at 4.3 TB/s. They are no measurement.
 """
 
+import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
+
+# isort: split
 import math
 
 import torch

@@ -30,6 +30,9 @@ The seconds are a floor, what an H200 needs for the bytes alone at 4.3 TB/s. The
 `rescale` multiplies a finished gradient with one number, and ends without touching it where that number is 1.
 """
 
+import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
+
+# isort: split
 import torch
 import triton
 import triton.language as tl

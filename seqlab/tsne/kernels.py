@@ -31,6 +31,9 @@ With Z, `cross` gives the divergence :eq:`tsne-kl`, sum p log p + cross + log Z 
 Nothing is added by atomics and no tile is tuned: the same points give the same bits at every run.
 """
 
+import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
+
+# isort: split
 import math
 
 import torch

@@ -50,6 +50,8 @@ from seqlab.recurrent import RNN
 assert RNN(2, 3)(torch.zeros(4, 1, 2))[0].shape == (4, 1, 3)
 RNN(2, 3, backend="triton")(torch.zeros(4, 1, 2))
 """
+ROOMS = ("attention", "decode", "embeddings", "lm", "recurrent", "tsne")
+ALONE = "from seqlab.{} import kernels; import seqlab; seqlab.kernels.require_triton(); print('fine')"
 PROGRAMS = {  # program, TRITON_INTERPRET or None, what it says
     "seqlab first": (FIRST + REQUIRE, None, "fine"),
     "asked for": (FIRST + REQUIRE, "1", "fine"),
@@ -61,6 +63,7 @@ PROGRAMS = {  # program, TRITON_INTERPRET or None, what it says
     ),
     "refused": (FIRST + REQUIRE, "0", "RuntimeError triton was imported with its interpreter off and there is no CUDA"),
     "changed": (CHANGED + REQUIRE, None, "RuntimeError TRITON_INTERPRET changed after triton was imported"),
+    **{f"the kernels of {room} alone": (ALONE.format(room), None, "fine") for room in ROOMS},
     "a layer": (WHOLE, None, "torch.Size([1, 2, 4])"),
     "no triton": (ABSENT, None, "RuntimeError backend='triton' needs the package triton, which is not installed here"),
 }

@@ -3,6 +3,9 @@
 A step fuses looking rows up, products, slopes and the update of the tables in one launch, and stores nothing between.
 """
 
+import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
+
+# isort: split
 from seqlab.embeddings.kernels.cbow import cbow_step
 from seqlab.embeddings.kernels.cooccurrence import cooccurrence
 from seqlab.embeddings.kernels.gather import embedding, embedding_gather, embedding_scatter_add
