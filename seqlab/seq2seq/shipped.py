@@ -281,6 +281,8 @@ def _train(
 
     measure = {"right": right_share} if task == "phrasebook" else {"exact": exact_match}
 
+    _same_run(out, log)
+
     def look(model):
         some = held_out[:LOOK]
         measured = {name: share(translator, some) for name, share in measure.items()}
@@ -349,6 +351,17 @@ def grammar_loss(pairs):
     known = [{tuple(words): share for words, share in data.phrasebook_references(source)} for source, _ in pairs]
     nll = -sum(np.log(shares[tuple(english)]) for shares, (_, english) in zip(known, pairs, strict=True))
     return float(nll / sum(len(english) + 1 for _, english in pairs))
+
+
+def _same_run(out, log):
+    """Refuse to go on with a run whose settings were others: not all of them show in a checkpoint."""
+    if not (out.exists() and checkpoint_beside(out).exists()):
+        return
+    _, was = load_weights(out, lambda log: EncoderDecoder(**log["model"]), "seqlab train ... --out FILE.npz")
+    before, now = ({"task": one["task"], **one["training"]} for one in (was, log))
+    for name in [name for name in now if now[name] != before.get(name)][:1]:
+        changed = f"{name} {before.get(name)}, not {now[name]}"
+        raise ValueError(f"{out} was made with another {changed}: go on as before, or name another file")
 
 
 def _split(make, pairs, held_out, **how):
