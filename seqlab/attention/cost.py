@@ -69,3 +69,62 @@ def attention_passes(B, H, Tq, Tk, D, itemsize, causal=False):
         "the second product reads weights and values": scores + Tk * rows,
         "it writes the context": Tq * rows,
     }
+
+
+FUSED = 2  # operations that a device's speed counts for one instruction
+SHARED = 2  # dimensions that can share one division of additive attention
+
+
+def additive_cost(B, Tq, Tk, D, Dv=None, dtype="float32", backward=False):
+    """Count what additive attention must pay that never stores tanh of all pairs and dimensions, :eq:`additive-score`.
+
+    With e^(2q) and e^(2k) made before, a pair costs half a special function in every dimension (two divisions share
+    one) and four instructions. Backward a pair costs in every dimension a special function and nine instructions:
+    the product of the factors and the sum with 1, the square of the root, two products for the slope of tanh, and a sum
+    each for query and key; tanh itself, and a sum for v. All this is done in float32, whatever the type of the
+    arguments; the products of matrices count with it in float32, and in 16 bits run on other units beside it.
+
+    Parameters
+    ----------
+    B : sequences.
+    Tq, Tk : queries, keys.
+    D, Dv : hidden units, numbers of a value; None for as many.
+    dtype : "float32", "bfloat16" or "float16".
+    backward : count what the gradients cost *on top* of context and weights.
+
+    Returns
+    -------
+    cost : Cost, whose operations are those of the units that are busy longest.
+    """
+    Dv = D if Dv is None else Dv
+    pairs, queries, keys = B * Tq * Tk, B * Tq, B * Tk
+    given = queries * D + keys * (D + Dv) + D
+    if backward:  # the arguments, the weights and the gradient of the context are read, four gradients written
+        moved, pair, products = 2 * given + pairs + queries * Dv, max(FUSED * 9, SPECIAL["float32"]), 4 * pairs * Dv
+    else:
+        moved, pair, products = (
+            given + pairs + queries * Dv,
+            max(FUSED * 4, SPECIAL["float32"] / SHARED),
+            2 * pairs * Dv,
+        )
+    return Cost(moved * ITEMSIZE[dtype], pairs * D * pair + (products if dtype == "float32" else 0))
+
+
+def additive_passes(B, Tq, Tk, D, itemsize):
+    """Count the bytes that additive attention moves forward where every step is one of torch's functions.
+
+    Returns
+    -------
+    passes : dict from what a pass does to its bytes.
+    """
+    hidden, scores = B * Tq * Tk * D * itemsize, B * Tq * Tk * itemsize
+    return {
+        "the sum of queries and keys is written": hidden,
+        "tanh reads it": hidden,
+        "tanh writes the hidden layer": hidden,
+        "the product with v reads it": hidden,
+        "the scores are written": scores,
+        "softmax reads the scores": scores,
+        "softmax writes the weights": scores,
+        "the sum of the values reads the weights": scores,
+    }
