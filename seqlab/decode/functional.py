@@ -13,7 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from seqlab.decode.reference import Hypothesis, best_reachable, check_penalty, check_search, coverage_penalty, judge
+from seqlab.decode.reference import (
+    Beam,
+    Hypothesis,
+    best_reachable,
+    check_penalty,
+    check_search,
+    coverage_penalty,
+    judge,
+)
 from seqlab.decode.states import begin, log_softmax, read, select
 from seqlab.kernels import pick_backend
 from seqlab.shapes import check_shape
@@ -129,7 +137,7 @@ def greedy(step, state, bos, eos, max_len):
             break
         rows = torch.tensor(stay, device=device)
         going, words, state = [going[row] for row in stay], words[rows], select(state, rows)
-    return [judge(tokens, log_probs, eos) for tokens, log_probs in found]
+    return [judge(Beam(tuple(tokens), tuple(log_probs)), eos) for tokens, log_probs in found]
 
 
 @torch.no_grad()
@@ -217,7 +225,7 @@ class _Rule(NamedTuple):
 
     def judged(self, tokens, log_probs, weights):
         """A `Hypothesis`; weights is the attention of all its tokens, summed, (Tx,), or None."""
-        hypothesis = judge(tokens, log_probs, self.eos, self.alpha, self.penalty)
+        hypothesis = judge(Beam(tuple(tokens), tuple(log_probs)), self.eos, self.alpha, self.penalty)
         if weights is None:
             return hypothesis
         less = coverage_penalty(weights.cpu().numpy()[None], self.coverage)

@@ -9,6 +9,7 @@ The length n counts every token that the model had to choose, so it counts `<eos
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,27 @@ class Hypothesis:
         return list(self.tokens[: self.length - self.finished])
 
 
+class Beam(NamedTuple):
+    """A beginning on its way to be a hypothesis.
+
+    Attributes
+    ----------
+    tokens, log_probs : as those of a `Hypothesis`.
+    state : of the model, after it has read all tokens but the last.
+    attended : tuple of the attention weights of each token, (Tx,); only where coverage counts.
+    """
+
+    tokens: tuple
+    log_probs: tuple
+    state: object = None
+    attended: tuple = ()
+
+    @property
+    def log_prob(self):
+        """Log-probability of the beginning."""
+        return float(sum(self.log_probs))
+
+
 def log_softmax(scores):
     """Turn scores into log-probabilities; a row without a possible word stays -Inf.
 
@@ -64,13 +86,13 @@ def log_softmax(scores):
 
 
 def length_penalty(n, alpha, form="power"):
-    """What a log-probability is divided by: :eq:`length-normalisation` or :eq:`length-penalty` (Wu et al. 2016).
+    """The number that divides a log-probability, :eq:`length-normalisation` and :eq:`length-penalty`.
 
     Parameters
     ----------
     n : length of the output, `<eos>` counted, at least 1; a number or an array.
     alpha : 0 for none, 1 for the mean over the tokens with the form "power".
-    form : "power" for n^alpha, "gnmt" for ((5 + n) / 6)^alpha.
+    form : "power" for n^alpha, "gnmt" for ((5 + n) / 6)^alpha (Wu et al. 2016).
 
     Returns
     -------
@@ -88,7 +110,9 @@ def length_penalty(n, alpha, form="power"):
 
 
 def coverage_penalty(weights, beta):
-    """Subtract for source words that attention has passed over, :eq:`coverage-penalty` (Wu et al. 2016).
+    """Subtract for source words that attention has passed over, :eq:`coverage-penalty`.
+
+    It is from Wu et al. (2016).
 
     Parameters
     ----------
@@ -139,7 +163,7 @@ def greedy(step, state, bos, eos, max_len):
         tokens, log_probs = (*tokens, word), (*log_probs, float(log_p[word]))
         if word == eos:
             break
-    return judge(tokens, log_probs, eos)
+    return judge(Beam(tokens, log_probs), eos)
 
 
 def beam_search(step, state, bos, eos, beam_width, max_len, alpha=0.0, *, penalty="power", coverage=0.0, n_best=1):
@@ -168,30 +192,44 @@ def beam_search(step, state, bos, eos, beam_width, max_len, alpha=0.0, *, penalt
     """
     check_search(beam_width, max_len, n_best)
     check_penalty(alpha, penalty, coverage)
-    rule = (eos, alpha, penalty, coverage)
-    beams, results = [((), (), state, [])], []  # tokens, their log-probabilities, state, attention so far
+    beams, results = [Beam((), (), state, ())], []
     for n in range(1, max_len + 1):
-        candidates = []
-        for tokens, log_probs, before, attended in beams:
-            log_p, after = read(step, before, tokens[-1] if tokens else bos, eos)
-            rows = [*attended, after["weights"][0]] if coverage else []
-            for word, value in enumerate(log_p):
-                if value > -np.inf:
-                    candidates.append(((*tokens, word), (*log_probs, float(value)), after, rows))
+        candidates = [child for beam in beams for child in children(step, beam, bos, eos, coverage)]
         if not candidates:
             break
-        candidates.sort(key=lambda c: -sum(c[1]))  # stable: of equals the lower beam, then the lower word
-        ended = [c for c in candidates[:beam_width] if c[0][-1] == eos]
-        results += [judge(c[0], c[1], *rule, c[3]) for c in ended]
-        beams = [c for c in candidates[: 2 * beam_width] if c[0][-1] != eos][:beam_width]
+        candidates.sort(key=lambda beam: -beam.log_prob)  # stable: equal ones stay in the order of beam and word
+        ended = [beam for beam in candidates[:beam_width] if beam.tokens[-1] == eos]
+        beams = [beam for beam in candidates[: 2 * beam_width] if beam.tokens[-1] != eos][:beam_width]
+        results += [judge(beam, eos, alpha, penalty, coverage) for beam in ended]
         results.sort(key=lambda h: -h.score)
         if not beams:
             break
-        reachable = best_reachable(sum(beams[0][1]), n, max_len, alpha, penalty)
+        reachable = best_reachable(beams[0].log_prob, n, max_len, alpha, penalty)
         if len(results) >= n_best and results[n_best - 1].score >= reachable:
             break
-    stopped = [judge(tokens, log_probs, *rule, rows) for tokens, log_probs, _, rows in beams if tokens]
+    stopped = [judge(beam, eos, alpha, penalty, coverage) for beam in beams if beam.tokens]
     return (results + sorted(stopped, key=lambda h: -h.score))[:n_best]
+
+
+def children(step, beam, bos, eos, coverage=0.0):
+    """Continue a beginning by every word that is possible.
+
+    Parameters
+    ----------
+    step, bos, eos, coverage : as in `beam_search`.
+    beam : `Beam`.
+
+    Returns
+    -------
+    children : list of `Beam`, in the order of their words.
+    """
+    log_p, state = read(step, beam.state, beam.tokens[-1] if beam.tokens else bos, eos)
+    attended = (*beam.attended, state["weights"][0]) if coverage else ()
+    return [
+        Beam((*beam.tokens, word), (*beam.log_probs, value), state, attended)
+        for word, value in enumerate(log_p.tolist())
+        if value > -np.inf
+    ]
 
 
 def best_reachable(log_prob, n, max_len, alpha, penalty="power"):
@@ -236,23 +274,19 @@ def exhaustive(step, state, bos, eos, max_len, alpha=0.0, *, penalty="power", co
     """
     check_search(1, max_len, n_best or 1)
     check_penalty(alpha, penalty, coverage)
-    found, open_ = [], [((), (), state, [])]
+    found, open_ = [], [Beam((), (), state, ())]
+    V = len(read(step, state, bos, eos)[0])
+    if V**max_len > limit:
+        raise ValueError(
+            f"{V} words and {max_len} tokens make {V}^{max_len} outputs, more than the limit of {limit:,}: "
+            "make max_len smaller, or search with a beam"
+        )
     while open_:
-        tokens, log_probs, before, attended = open_.pop()
-        log_p, after = read(step, before, tokens[-1] if tokens else bos, eos)
-        V = len(log_p)
-        if V**max_len > limit:
-            raise ValueError(
-                f"{V} words and {max_len} tokens make {V}^{max_len} outputs, more than the limit of {limit:,}: "
-                "make max_len smaller, or search with a beam"
-            )
-        rows = [*attended, after["weights"][0]] if coverage else []
-        for word in np.flatnonzero(log_p > -np.inf):
-            longer = (*tokens, int(word)), (*log_probs, float(log_p[word]))
-            if word == eos or len(longer[0]) == max_len:
-                found.append(judge(*longer, eos, alpha, penalty, coverage, rows))
+        for child in children(step, open_.pop(), bos, eos, coverage):
+            if child.tokens[-1] == eos or len(child.tokens) == max_len:
+                found.append(judge(child, eos, alpha, penalty, coverage))
             else:
-                open_.append((*longer, after, rows))
+                open_.append(child)
     return sorted(found, key=lambda h: (not h.finished, -h.score, h.tokens))[:n_best]
 
 
@@ -278,26 +312,25 @@ def blame(log_p_star, log_p_hat):
     return "search" if log_p_star > log_p_hat else "model"
 
 
-def judge(tokens, log_probs, eos, alpha=0.0, penalty="power", coverage=0.0, weights=()):
+def judge(beam, eos, alpha=0.0, penalty="power", coverage=0.0):
     """Make a `Hypothesis`: log-probability over the length penalty, plus the coverage penalty.
 
     Parameters
     ----------
-    tokens, log_probs : n ids and n numbers.
+    beam : `Beam`.
     eos : id of the token that ends a sentence.
     alpha, penalty, coverage : as in `beam_search`.
-    weights : (n, Tx) attention of each token, for the coverage penalty.
 
     Returns
     -------
     hypothesis : `Hypothesis`.
     """
-    log_prob = float(sum(log_probs))
-    score = log_prob / float(length_penalty(max(1, len(tokens)), alpha, penalty))
-    if coverage and tokens:
-        score += coverage_penalty(np.asarray(weights), coverage)
-    finished = bool(tokens) and tokens[-1] == eos
-    return Hypothesis(tuple(tokens), tuple(log_probs), log_prob, score, finished)
+    n = len(beam.tokens)
+    score = beam.log_prob / float(length_penalty(max(1, n), alpha, penalty))
+    if coverage and n:
+        score += coverage_penalty(np.array(beam.attended), coverage)
+    finished = n > 0 and beam.tokens[-1] == eos
+    return Hypothesis(beam.tokens, beam.log_probs, beam.log_prob, score, finished)
 
 
 def read(step, state, token, eos):

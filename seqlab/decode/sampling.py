@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from seqlab.decode.reference import check_search, judge
+from seqlab.decode.reference import Beam, check_search, judge
 from seqlab.decode.states import begin, log_softmax, read, select
 from seqlab.lm.sampling import draw, filtered
 
@@ -60,7 +60,7 @@ def sample(step, state, bos, eos, max_len, *, samples=1, rng, temperature=1.0, t
         rows = torch.tensor(stay, device=device)
         going, state = [going[row] for row in stay], select(state, rows)
         words = torch.tensor(drawn[stay], device=device)
-    hypotheses = [judge(tokens, log_probs, eos) for tokens, log_probs in found]
+    hypotheses = [judge(Beam(tuple(tokens), tuple(log_probs)), eos) for tokens, log_probs in found]
     return [hypotheses[b * samples : (b + 1) * samples] for b in range(B)]
 
 
@@ -112,7 +112,7 @@ def stochastic_beam_search(step, state, bos, eos, beam_width, max_len, *, rng):
         words, state = torch.tensor(words, device=device), select(state, torch.tensor(open_, device=device))
         rows = iter(range(len(open_)))
         beams = [[node if node.row is None else node._replace(row=next(rows)) for node in beam] for beam in beams]
-    return [[replace(judge(n.tokens, n.log_probs, eos), score=float(n.G)) for n in beam] for beam in beams]
+    return [[replace(judge(Beam(n.tokens, n.log_probs), eos), score=float(n.G)) for n in beam] for beam in beams]
 
 
 class _Node(NamedTuple):

@@ -112,7 +112,8 @@ def test_log_softmax_survives_large_scores_and_rows_without_a_word():
 
 
 def test_a_hypothesis_tells_its_length_with_and_its_words_without_the_end():
-    ended, cut = reference.judge((4, 5, EOS), (-1.0, -2.0, -0.5), EOS, 1.0), reference.judge((4, 5), (-1.0, -2.0), EOS)
+    ended = reference.judge(reference.Beam((4, 5, EOS), (-1.0, -2.0, -0.5)), EOS, 1.0)
+    cut = reference.judge(reference.Beam((4, 5), (-1.0, -2.0)), EOS)
     assert (ended.length, ended.words, ended.finished) == (3, [4, 5], True)
     assert (cut.length, cut.words, cut.finished) == (2, [4, 5], False)
     assert ended.log_prob == -3.5
