@@ -234,7 +234,7 @@ def _forward_over(
 @triton.jit
 def _unit(scale, MASK: tl.constexpr, ACC: tl.constexpr):
     """Bits of a score: how many powers of two a score of 1 is worth."""
-    bits = tl.cast(1.4426950408889634, ACC)
+    bits = tl.full([], 1.4426950408889634, ACC)
     if MASK != 2:
         bits *= tl.cast(scale, ACC)
     return bits
