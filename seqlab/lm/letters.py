@@ -1,22 +1,20 @@
 """A character model that is small enough to keep beside the book: trained by a command, kept as float16."""
 
 import hashlib
-import io
-import json
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab import data
-from seqlab.files import checkpoint_beside, written_aside
+from seqlab.files import checkpoint_beside
+from seqlab.learning import load_checkpoint
 from seqlab.lm.modules import LanguageModel
 from seqlab.lm.reference import perplexity
-from seqlab.lm.training import evaluate, load_checkpoint, train
+from seqlab.lm.training import evaluate, train
 from seqlab.machine import described
 from seqlab.text import Vocabulary
+from seqlab.weights import checked_out, load_weights, save_weights
 
 BATCH_SIZE, K, LR = 32, 64, 3e-3
 HELD_OUT = 0.05  # of the text, at its end
@@ -95,7 +93,7 @@ def train_letters(
 
     def keep_the_best(model, history):
         if history["valid_perplexity"][-1] == min(history["valid_perplexity"]):
-            _write(out, model, log | {"best_epoch": len(history["lr"]), "history": history})
+            save_weights(out, model, log | {"best_epoch": len(history["lr"]), "history": history})
 
     history = train(
         _model(settings, seed).to(device),
@@ -118,7 +116,7 @@ def train_letters(
     model, _, kept = load_letters(out)
     measured = perplexity(*evaluate(model, ids[learnt:], batch_size=1))
     log = kept | {"history": history, "valid_perplexity": measured, "seconds": history["seconds"][-1]}
-    _write(out, model, log)
+    save_weights(out, model, log)
     return log
 
 
@@ -142,20 +140,12 @@ def load_letters(path=None):
     ValueError
         when the file is none of `seqlab train letters`.
     """
-    path = SHIPPED if path is None else path
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        log = json.loads(arrays.pop("log").tobytes())
-        model = LanguageModel(**log["model"])
-        model.load_state_dict({name: torch.from_numpy(a.astype(np.float32)) for name, a in arrays.items()})
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as wrong:
-        raise ValueError(
-            f"{path} holds no letters model; make one with `seqlab train letters --out FILE.npz`"
-        ) from wrong
-    return model.eval(), Vocabulary("", specials=log["vocabulary"]), log
+    model, log = load_weights(
+        SHIPPED if path is None else path,
+        lambda log: LanguageModel(**log["model"]),
+        "seqlab train letters --out FILE.npz",
+    )
+    return model, Vocabulary("", specials=log["vocabulary"]), log
 
 
 def _model(settings, seed):
@@ -164,20 +154,8 @@ def _model(settings, seed):
         return LanguageModel(**settings)
 
 
-def _write(out, model, log):
-    arrays = {name: weight.cpu().numpy().astype(np.float16) for name, weight in model.state_dict().items()}
-    whole = io.BytesIO()
-    np.savez_compressed(whole, log=np.frombuffer(json.dumps(log).encode(), dtype=np.uint8), **arrays)
-    with written_aside(out) as file:
-        file.write(whole.getvalue())
-
-
 def _checked(out, minutes, epochs):
-    out = Path(out)
-    if out.suffix != ".npz":
-        raise ValueError(f"out is {out}; its name must end with .npz")
-    if not out.resolve().parent.is_dir():
-        raise ValueError(f"out names {out}, but the folder {out.resolve().parent} does not exist: make it first")
+    out = checked_out(out)
     if (minutes is None) == (epochs is None):
         raise ValueError("say how long to train: either minutes or epochs")
     if minutes is not None and not minutes > 0:

@@ -3,14 +3,13 @@
 import contextlib
 import hashlib
 import math
-import pickle
 import time
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from seqlab.files import written_aside
+from seqlab.learning import bar, load_checkpoint
 from seqlab.lm.functional import cross_entropy
 from seqlab.lm.reference import perplexity
 from seqlab.recurrent import clip_by_norm
@@ -224,7 +223,7 @@ class Run:
             if self.path is not None:
                 self._restore(device)
                 stack.enter_context(self._stop.held_back())
-            self._report = stack.enter_context(_bar(progress, self.epoch * self.windows + self.window))
+            self._report = stack.enter_context(bar(progress, self.epoch * self.windows + self.window, " windows"))
             self._clock = self._saved = self._shown = time.monotonic()
             yield self
 
@@ -307,30 +306,6 @@ class Run:
         if saved["random_cuda"] is not None and device.type == "cuda":
             torch.cuda.set_rng_state(saved["random_cuda"].cpu(), device)
         vars(self).update(saved["place"])
-
-
-def load_checkpoint(path, device="cpu"):
-    """What `train` wrote: settings, epochs, model, optimizer, random, place. ValueError where it is no checkpoint."""
-    try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as wrong:
-        raise ValueError(f"{path} is no checkpoint of train, or it is damaged: move it away") from wrong
-
-
-@contextlib.contextmanager
-def _bar(progress, done):
-    """A function (done, windows, text) that shows how far it is."""
-    if not isinstance(progress, bool):
-        yield progress
-        return
-    with tqdm(initial=done, unit=" windows", leave=False, mininterval=0, disable=not progress) as bar:
-
-        def report(done, windows, text):
-            bar.total = windows
-            bar.set_description(text, refresh=False)
-            bar.update(done - bar.n)
-
-        yield report
 
 
 def _check(epochs, k, over_steps, clip):

@@ -371,7 +371,7 @@ def test_a_file_that_is_no_letters_model_is_told(here, content):
     else:
         log = {"model": LanguageModel(5, 2, 3).settings, "vocabulary": list("abcde")}
         np.savez(path, log=np.frombuffer(json.dumps(log).encode(), dtype=np.uint8), weight=np.zeros(3))
-    with pytest.raises(ValueError, match="holds no letters model"):
+    with pytest.raises(ValueError, match="holds no model of this kind; make one with `seqlab train letters"):
         load_letters(path)
     with pytest.raises(FileNotFoundError):
         load_letters(here / "absent.npz")

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from seqlab.learning import load_checkpoint
 from seqlab.lm import LanguageModel, evaluate, perplexity, streams, train, training, windows
 
 V = 7
@@ -244,7 +245,7 @@ def test_after_a_power_cut_too(tmp_path, monkeypatch, every, time):
     how = LONG | {"optimizer": functools.partial(SGD, momentum=0.9), "checkpoint": tmp_path / "run.pt"}
     with pytest.raises(PowerCut):
         train(model_of(dropout=0.3), TEXT, **how, schedule=stop_at(time, cut_power))
-    place = training.load_checkpoint(tmp_path / "run.pt")["place"]
+    place = load_checkpoint(tmp_path / "run.pt")["place"]
     assert (place["epoch"], place["window"]) == ((1, 6) if every == 0 else (int(time), 0))
     model = model_of(seed=5, dropout=0.3)
     assert same_history(train(model, TEXT, **how), want)
@@ -270,7 +271,7 @@ def test_a_cut_while_writing_leaves_the_old_checkpoint_whole(tmp_path, monkeypat
     with pytest.raises(PowerCut):
         train(model_of(), TEXT, **how)
     monkeypatch.undo()
-    assert training.load_checkpoint(tmp_path / "run.pt")["place"]["epoch"] == 2
+    assert load_checkpoint(tmp_path / "run.pt")["place"]["epoch"] == 2
     model = model_of(seed=5)
     train(model, TEXT, **how)
     assert torch.equal(weights(model), weights(straight))
@@ -353,7 +354,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 half of one"])
 def test_a_file_that_is_no_checkpoint_is_told(tmp_path, content):
     (tmp_path / "run.pt").write_bytes(content)
-    with pytest.raises(ValueError, match="is no checkpoint of train, or it is damaged"):
+    with pytest.raises(ValueError, match="is no checkpoint of a training run, or it is damaged"):
         train(model_of(), TEXT, **LONG, checkpoint=tmp_path / "run.pt")
 
 
