@@ -12,6 +12,8 @@ from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
+from seqlab.figures.tiles import FlashTiles
+from seqlab.figures.translating import ReadThenWrite
 from seqlab.figures.tsne import TsneLive
 from seqlab.figures.turing import TuringHead
 from seqlab.figures.words import AnalogyArrow, CooccurrenceWindow, DebiasSteps, WordMap
@@ -29,6 +31,7 @@ __all__ = [
     "CooccurrenceWindow",
     "DebiasSteps",
     "Figure",
+    "FlashTiles",
     "GatesLab",
     "HuffmanSteps",
     "MatrixPowers",
@@ -36,6 +39,7 @@ __all__ = [
     "OneHotLab",
     "PerplexityDie",
     "ProblemShapes",
+    "ReadThenWrite",
     "SequenceTensor",
     "SharedWeights",
     "StackCost",
