@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-ROOMS = ["seqlab.lm", "seqlab.recurrent"]
+ROOMS = [
+    "seqlab.attention",
+    "seqlab.decode",
+    "seqlab.embeddings",
+    "seqlab.lm",
+    "seqlab.recurrent",
+    "seqlab.seq2seq",
+    "seqlab.tsne",
+]
 
 
 @pytest.mark.parametrize("room", ROOMS)
