@@ -14,8 +14,8 @@ from seqlab.kernels.measured import fastest
 from seqlab.shapes import check_shape
 
 WAYS = {  # of the benchmarks -> the backend that they stand for
-    "additive_attention": {"seqlab Triton": "triton", "eager": "torch"},
-    "scaled_dot_product_attention": {"seqlab Triton": "triton", "eager": "torch"},
+    "additive": {"seqlab Triton": "triton", "eager": "torch"},
+    "flash": {"seqlab Triton": "triton", "eager": "torch"},
 }
 KERNEL_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 KERNEL_WIDTH = 256  # numbers of a query or a value that a program's registers hold
@@ -89,7 +89,7 @@ def additive_attention(query, key, value, v, mask=None, *, backend="auto"):
     check_shape("v", v, (D,))
     mask = _pairs(mask, B, Tq, Tk)
     sizes = {"T": Tk, "D": D, "B": B}
-    if _way("additive_attention", backend, sizes, query, key, value, v, mask) == "triton":
+    if _way("additive", backend, sizes, query, key, value, v, mask) == "triton":
         from seqlab.attention import kernels
 
         return kernels.additive_attention(query, key, value, v, mask)
@@ -224,9 +224,10 @@ def scaled_dot_product_attention(
     if not 0 <= dropout_p < 1:
         raise ValueError(f"dropout_p is {dropout_p}; it must be a probability, 0 <= dropout_p < 1")
     scale = (D**-0.5 if D else 1.0) if scale is None else scale
-    sizes = {"T": Tk, "D": D, "H": lead[-1] if lead else 1, "B": math.prod(lead[:-1])}
+    heads = {"H": lead[-1] if lead else 1, "B": math.prod(lead[:-1])}
+    sizes = {"T": Tk, "D": D, **heads, "pairs": "causal" if is_causal else "all"}
     refusal = _no_kernel(dropout_p, attn_mask, D, Dv)
-    way = _way("scaled_dot_product_attention", backend, sizes, query, key, value, attn_mask, refusal=refusal)
+    way = _way("flash", backend, sizes, query, key, value, attn_mask, refusal=refusal)
     if way == "triton":
         from seqlab.attention import kernels
 

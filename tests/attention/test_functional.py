@@ -304,17 +304,42 @@ def test_what_has_no_kernel_is_named():
             scaled_dot_product_attention(*arguments, **options, backend="triton")
 
 
-def test_on_a_gpu_the_fastest_measured_way_is_taken(monkeypatch):
+@pytest.mark.parametrize("name", ["flash", "additive"])
+def test_on_a_gpu_the_fastest_measured_way_is_taken(monkeypatch, name):
     """What `auto` does with CUDA tensors, with stand-ins for the device and for the measurements."""
     monkeypatch.setattr(functional, "pick_backend", lambda backend, *tensors: "triton")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Paper GPU")
     asked = []
     monkeypatch.setattr(functional, "fastest", lambda *a, **k: asked.append((a, k)) or "eager")
     functional._measured.cache_clear()
-    query, key, value = (t.float() for t in triple())
-    context = scaled_dot_product_attention(query, key, value)
-    assert torch.allclose(context, F.scaled_dot_product_attention(query, key, value), atol=1e-6)
-    (benchmark, device, shape, passes), _ = asked[0]
-    assert (benchmark, device, passes) == ("scaled_dot_product_attention", "Paper GPU", "forward")
-    assert shape == {"T": 6, "D": 5, "H": 3, "B": 2, "dtype": "float32"}
+    if name == "flash":
+        query, key, value = (t.float() for t in triple())
+        ours, want = scaled_dot_product_attention(query, key, value), F.scaled_dot_product_attention(query, key, value)
+        sizes = {"T": 6, "D": 5, "H": 3, "B": 2, "pairs": "all"}
+    else:
+        query, key, v = draw(2, 3, 5).float(), draw(2, 6, 5).float(), draw(5).float()
+        _, ours = additive_attention(query, key, key, v)
+        want = (torch.tanh(query[:, :, None] + key[:, None]) @ v).softmax(-1)
+        sizes = {"T": 6, "D": 5, "B": 2}
     functional._measured.cache_clear()
+    assert torch.allclose(ours, want, atol=1e-6)
+    (benchmark, device, shape, passes), _ = asked[0]
+    assert (benchmark, device, passes) == (name, "Paper GPU", "forward")
+    assert shape == sizes | {"dtype": "float32"}
+
+
+def test_what_auto_asks_the_measurements_for_is_what_the_benchmarks_write():
+    from seqlab.bench.registry import BENCHMARKS
+
+    for name, sizes in {"flash": set("BHTD") | {"pairs", "dtype"}, "additive": set("BTD") | {"dtype"}}.items():
+        shape = BENCHMARKS[name].shapes["small"][0]
+        assert set(shape) == sizes
+        ways = {way for case in BENCHMARKS[name].cases(shape, "cpu") for way in {**case.ours, **case.peers}}
+        assert set(functional.WAYS[name]) - {"seqlab Triton"} <= ways
+
+
+@pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
+def test_the_function_and_the_kernel_agree_on_how_wide_a_row_may_be():
+    from seqlab.attention.kernels import flash
+
+    assert functional.KERNEL_WIDTH == flash.LARGEST
