@@ -19,7 +19,8 @@ class MultiHeadAttention(nn.Module):
     """Several heads that attend side by side, each in a space of its own, :eq:`multi-head`. Vaswani et al. (2017).
 
     Loads the state_dict of `torch.nn.MultiheadAttention` and gives its numbers; draws the same first weights from the
-    same seed. `attention(x, x)` is self-attention, :eq:`self-attention`.
+    same seed. `attention(x, x)` is self-attention, :eq:`self-attention`. Here a mask is True where attention may go;
+    torch's module wants the opposite, True = ignore.
 
     Parameters
     ----------
