@@ -103,11 +103,84 @@ FLASH = Benchmark(
             _flash(4, 32, 4096, 64),
             _flash(4, 16, 1024, 128),
             _flash(4, 32, 1024, 64),
-            _flash(4, 16, 4096, 128, pairs="all"),
-            _flash(4, 16, 4096, 128, "float16"),
             _flash(4, 16, 1024, 64, "float32"),
             _flash(4, 16, 500, 80),
         ],
     },
     flash_cases,
+)
+
+
+def additive_cases(shape, device):
+    """Context and weights alone, and with all gradients; the weights are used for nothing else."""
+    B, T, D = (shape[name] for name in "BTD")
+    dtype = getattr(torch, shape["dtype"])
+    generator = torch.Generator(device).manual_seed(0)
+    sizes = ((B, T, D), (B, T, D), (B, T, D), (D,), (B, T, D))
+    *given, do = (torch.randn(size, generator=generator, device=device).to(dtype) for size in sizes)
+    given[3] = given[3] / D**0.5
+    leaves = [tensor.clone().requires_grad_() for tensor in given]
+    names = ("context", "weights", "query", "key", "value", "v")
+
+    def eager(query, key, value, v):
+        weights = (torch.tanh(query[:, :, None] + key[:, None]) @ v).softmax(-1)
+        return weights @ value, weights
+
+    def gradients(attend, arguments, do):
+        context, weights = attend(*arguments)
+        return context, weights, *torch.autograd.grad(context, arguments, do)
+
+    def truth(names):
+        """One sentence at a time, in float64; the gradient of v is the sum of theirs."""
+        found = []
+        for b in range(B):
+            here = [t[b : b + 1] if t.ndim == 3 else t for t in given]
+            exact = [t.detach().double().requires_grad_() for t in here]
+            found.append([t.detach().cpu().numpy() for t in gradients(eager, exact, do[b : b + 1].double())])
+        *rows, v = zip(*found, strict=True)
+        return dict(zip(names, [*(np.concatenate(row) for row in rows), sum(v)], strict=False))
+
+    def forward(attend):
+        with torch.no_grad():
+            return dict(zip(names, attend(*given), strict=False))
+
+    def backward(attend):
+        return dict(zip(names, gradients(attend, leaves, do), strict=True))
+
+    mine = {"seqlab Triton": partial(functional.additive_attention, backend="triton")} if has_triton() else {}
+    peers = {"eager": eager} | ({"torch.compile": torch.compile(eager)} if device == "cuda" else {})
+    first, second = TOLERANCE[shape["dtype"]]
+    tolerance = dict.fromkeys(names[:2], first) | dict.fromkeys(names[2:], second)
+    untimed = {"seqlab Triton": INTERPRETED} if has_triton() and interpreting() else {}
+    count = partial(cost.additive_cost, B, T, T, D, dtype=shape["dtype"])
+
+    def case(passes, run, names, cost):
+        ways = [{name: partial(run, attend) for name, attend in group.items()} for group in (mine, peers)]
+        return Case(passes, *ways, partial(truth, names), {name: tolerance[name] for name in names}, cost, untimed)
+
+    return [
+        case("forward", forward, names[:2], count()),
+        case("forward and backward", backward, names, count() + count(backward=True)),
+    ]
+
+
+def _additive(B, T, D, dtype="float32"):
+    return {"B": B, "T": T, "D": D, "dtype": dtype}
+
+
+ADDITIVE = Benchmark(
+    "additive",
+    "additive attention that stores no tanh of all pairs, forward and backward",
+    {
+        "small": [_additive(2, 17, 24), _additive(1, 63, 15)],
+        "full": [
+            _additive(64, 256, 512),
+            _additive(64, 256, 512, "bfloat16"),
+            _additive(32, 128, 256),
+            _additive(64, 63, 500),
+            _additive(256, 30, 128),
+            _additive(8, 1000, 512, "bfloat16"),
+        ],
+    },
+    additive_cases,
 )

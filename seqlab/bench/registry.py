@@ -1,6 +1,6 @@
 """All benchmarks by name."""
 
-from seqlab.bench.attention import FLASH
+from seqlab.bench.attention import ADDITIVE, FLASH
 from seqlab.bench.cross_entropy import CROSS_ENTROPY, LINEAR_CROSS_ENTROPY
 from seqlab.bench.decode import BEAM_STEP
 from seqlab.bench.embeddings import CBOW, COOCCURRENCE, EMBEDDING, GLOVE_STEP, HIERARCHICAL, SGNS
@@ -13,7 +13,6 @@ BENCHMARKS = {
         *(RNN, GRU, LSTM, CROSS_ENTROPY, LINEAR_CROSS_ENTROPY),
         *(SGNS, CBOW, HIERARCHICAL, GLOVE_STEP, COOCCURRENCE, EMBEDDING),
         *(PERPLEXITY_SEARCH, REPULSION, ATTRACTION),
-        FLASH,
-        *(BEAM_STEP,),
+        *(FLASH, ADDITIVE, BEAM_STEP),
     )
 }

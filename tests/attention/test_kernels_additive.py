@@ -319,10 +319,11 @@ def test_what_does_not_fit_is_named(change, sentence):
         kernels.additive_attention(**given)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("Tq", [1, 2, 5, 16, 63, 256])
-def test_the_tuner_has_forms_for_every_number_of_queries(Tq):
+def test_the_tuner_has_forms_for_every_number_of_queries(Tq, dtype):
     most = min(64, 1 << (Tq - 1).bit_length())
-    forms = additive._worth_scoring(additive.SCORES, {}, MOST=most)
+    forms = additive._worth_scoring(additive.SCORES, {}, MOST=most, **additive.numbers(dtype))
     assert forms
     assert all(additive.PAD % form.kwargs["QUERIES"] == 0 for form in forms)  # they read queries without a mask
     assert additive.PAD % additive.own_rows(Tq) == 0

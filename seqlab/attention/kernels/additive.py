@@ -55,20 +55,11 @@ from seqlab.shapes import check_shape
 BITS = tl.constexpr(2.8853900817779268)  # 2 / ln 2: e^(2 q) = 2^(BITS q)
 LARGE = tl.constexpr(31.0)  # of these; then (1 + x) (1 + x') stays below 2^125
 ROW = 2048  # weights of a query that a program holds at a time
+TOGETHER = 2  # dimensions that share a division
 PAD = 32  # rows that are read without a mask are as long as a multiple of this
-SCORES = [
-    triton.Config({"QUERIES": queries, "KEYS": keys}, num_warps=warps)
-    for queries, keys, warps in (
-        (8, 128, 1),
-        (16, 128, 1),
-        (16, 256, 2),
-        (8, 64, 1),
-        (16, 32, 1),
-        (1, 128, 1),
-        (1, 32, 1),
-    )
-]
-GRADIENT = [triton.Config({"COLS": cols}, num_warps=warps) for cols, warps in ((64, 4), (32, 2), (32, 4), (128, 8))]
+TILES = ((8, 128), (16, 128), (8, 64), (16, 32), (1, 128), (1, 32))  # a warp each, so that a thread has many pairs
+SCORES = [triton.Config({"QUERIES": queries, "KEYS": keys}, num_warps=1) for queries, keys in TILES]
+GRADIENT = [triton.Config({"COLS": cols}, num_warps=warps) for cols, warps in ((64, 4), (32, 2), (32, 4))]
 
 
 @triton.jit
@@ -115,9 +106,17 @@ def _exponentials(
     tl.store(wide_ptr + b * tl.num_programs(1) + tl.program_id(1), tl.max(tl.max(wide, axis=1), axis=0))
 
 
-def _worth_scoring(configs, named_args, MOST, **others):
-    """Leave out tiles of more queries than there are; up to four, as a decoder has, have tiles of their own."""
-    return [c for c in configs if c.kwargs["QUERIES"] <= MOST and (c.kwargs["QUERIES"] == 1) == (MOST <= 4)]
+def _worth_scoring(configs, named_args, MOST, ACC, **others):
+    """Leave out tiles of more queries than there are, and such that overflow the registers in float64.
+
+    Up to four queries, as a decoder has, have tiles of their own.
+    """
+    held = {tl.float64: 512}.get(ACC, 2048)
+
+    def worth(queries, keys):
+        return queries <= min(MOST, held // 64) and queries * keys <= held and (queries == 1) == (MOST <= 4)
+
+    return [c for c in configs if worth(c.kwargs["QUERIES"], c.kwargs["KEYS"])]
 
 
 @tuned(SCORES, key=["MOST", "D", "ACC"], prune=_worth_scoring)
@@ -158,7 +157,7 @@ def _scores(
     if tl.max(tl.max(may.to(tl.int32), axis=1), axis=0) > 0:
         if tl.load(wide_ptr + b) == 0:
             eq, ek = eq_ptr + b * D * queries + i, ek_ptr + b * D * keys + j
-            for d in range(0, D - 1, 2):
+            for d in range(0, D - 1, 2):  # TOGETHER
                 v1, v2 = tl.load(v_ptr + d).to(ACC), tl.load(v_ptr + d + 1).to(ACC)
                 q1, q2 = tl.load(eq), tl.load(eq + queries)
                 k1, k2 = tl.load(ek, mask=j < keys, other=0.0), tl.load(ek + keys, mask=j < keys, other=0.0)
