@@ -7,8 +7,8 @@ import numpy as np
 from seqlab.figures.figure import Figure, table
 from seqlab.figures.gradients import check_number
 
-LENGTHS = (5, 20, 28, 40)
-ROWS = 32
+LENGTHS = (5, 20, 30, 48)
+ROWS = 40
 DIGITS = 3  # of the weights that the page holds
 
 

@@ -17,6 +17,13 @@ from seqlab.attention.copying import bits_wrong, copy_batch, copy_loss, longer, 
 SMALL = {"rows": 8, "width": 6, "hidden": 10}
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Measure a trained model at a few lengths alone."""
+    monkeypatch.setattr(copying, "LENGTHS", (1, 2, 3))
+    monkeypatch.setattr(copying, "SEQUENCES", 4)
+
+
 class Oracle(torch.nn.Module):
     """Says what it heard, or the opposite of its first bits."""
 
@@ -85,9 +92,9 @@ def test_the_shipped_machine_copies_far_beyond_its_training_and_the_lstm_does_no
 
 def test_what_is_longer_than_the_memory_is_lost_and_a_longer_memory_holds_it():
     machine, log = load_turing()
-    rows, bits = log["training"]["longest"] + 12, log["model"]["output_size"]
+    rows, bits = 2 * log["training"]["longest"], log["model"]["output_size"]
     short = longer(machine, rows)
-    assert bits_wrong(short, rows - 6, count=8) <= 1
+    assert bits_wrong(short, rows - 12, count=8) <= 1
     assert bits_wrong(short, rows + 8, count=8) > 0.2 * bits * (rows + 8)
     assert bits_wrong(longer(short, 2 * rows), rows + 8, count=8) <= 1
 
@@ -118,7 +125,7 @@ def test_the_weights_of_a_longer_memory_are_its_own():
 
 
 @pytest.mark.parametrize("kind", ["turing", "lstm"])
-def test_a_run_writes_weights_and_log_and_the_same_seed_gives_the_same(kind, tmp_path):
+def test_a_run_writes_weights_and_log_and_the_same_seed_gives_the_same(kind, tmp_path, brief):
     sizes = SMALL if kind == "turing" else {"hidden": 10}
     logs = [
         train_turing(tmp_path / name, kind=kind, steps=6, longest=4, seed=3, progress=False, **sizes)
@@ -131,12 +138,12 @@ def test_a_run_writes_weights_and_log_and_the_same_seed_gives_the_same(kind, tmp
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
-def test_the_machine_learns_something(tmp_path):
-    log = train_turing(tmp_path / "m.npz", steps=60, longest=2, progress=False, **SMALL)
-    assert log["history"]["loss"][-1] < 0.8 * log["history"]["loss"][0]
+def test_the_machine_learns_something(tmp_path, brief):
+    log = train_turing(tmp_path / "m.npz", steps=240, longest=2, progress=False, **SMALL)
+    assert log["history"]["loss"][-1] < 0.65 < np.log(2)  # what guessing pays
 
 
-def test_the_command_tells_what_it_made(tmp_path, capsys, monkeypatch):
+def test_the_command_tells_what_it_made(tmp_path, capsys, monkeypatch, brief):
     monkeypatch.setenv("COLUMNS", "160")
     out = tmp_path / "m.npz"
     status, said, _ = call(capsys, "--out", out, "--steps", 3, "--longest", 3, "--rows", 8, "--hidden", 8)
@@ -179,7 +186,7 @@ def test_wrong_arguments_are_named(tmp_path):
         load_turing("turing", tmp_path / "none.npz")
 
 
-def test_a_file_of_the_other_kind_is_refused_with_the_command_that_makes_one(tmp_path):
+def test_a_file_of_the_other_kind_is_refused_with_the_command_that_makes_one(tmp_path, brief):
     train_turing(tmp_path / "l.npz", kind="lstm", steps=1, longest=2, progress=False, hidden=4)
     with pytest.raises(ValueError, match=r"make one with `seqlab train turing --kind turing --out FILE\.npz`"):
         load_turing("turing", tmp_path / "l.npz")
@@ -188,8 +195,8 @@ def test_a_file_of_the_other_kind_is_refused_with_the_command_that_makes_one(tmp
         load_turing("lstm", tmp_path / "bad.npz")
 
 
-def test_ctrl_c_writes_a_checkpoint_and_the_same_line_goes_on_to_the_same_end(tmp_path):
-    sizes = ["--steps", "400", "--longest", "4", "--rows", "8", "--hidden", "8"]
+def test_ctrl_c_writes_a_checkpoint_and_the_same_line_goes_on_to_the_same_end(tmp_path, brief):
+    sizes = ["--steps", "120", "--longest", "4", "--rows", "8", "--hidden", "8"]
     line = [sys.executable, "-m", "seqlab.cli", "train", "turing", *sizes, "--out", tmp_path / "m.npz"]
     beside = tmp_path / "m.npz.checkpoint"
     with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
@@ -202,9 +209,9 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_line_goes_on_to_the_same_end(tm
     assert run.returncode == 130
     assert "run the same again to go on" in complaint
     log = train_turing(
-        tmp_path / "m.npz", steps=400, longest=4, progress=False, rows=8, hidden=8
+        tmp_path / "m.npz", steps=120, longest=4, progress=False, rows=8, hidden=8
     )  # from the checkpoint on
-    whole = train_turing(tmp_path / "w.npz", steps=400, longest=4, progress=False, rows=8, hidden=8)
+    whole = train_turing(tmp_path / "w.npz", steps=120, longest=4, progress=False, rows=8, hidden=8)
     assert log["history"]["loss"] == whole["history"]["loss"]
     assert log["copies"] == whole["copies"]
 
