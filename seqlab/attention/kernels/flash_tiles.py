@@ -14,27 +14,29 @@ NO_MASK, ALLOWED, ADDED = 0, 1, 2  # kinds of mask: none, bytes that say which p
 
 # What is worth a try: queries and keys of a tile, warps, tiles on their way. A program of the first two kernels owns
 # the queries and walks over the keys; one of the third owns the keys. For numbers of 2, 4 or 8 bytes, and up to so many
-# of them in a row, these are the tiles whose sums fit the registers, as tests/attention/test_sm90.py compiles them.
+# of them in a row, these are the tiles whose sums fit the registers, as tests/attention/test_sm90.py compiles them; the
+# last takes the fewest.
 FORWARD = {
-    (2, 64): [(128, 64, 4, 3), (128, 64, 8, 3), (128, 128, 8, 2)],
-    (2, 128): [(128, 64, 8, 3), (128, 128, 8, 2)],
+    (2, 64): [(128, 64, 4, 3), (128, 128, 8, 2), (128, 64, 8, 3)],
+    (2, 128): [(128, 128, 8, 2), (128, 64, 8, 3)],
     (2, 256): [(128, 64, 8, 2), (128, 32, 8, 2)],
     (4, 64): [(64, 32, 4, 2), (32, 32, 4, 2)],
-    (4, 128): [(32, 32, 8, 2), (16, 32, 4, 2)],
+    (4, 128): [(16, 32, 4, 2)],
     (4, 256): [(16, 16, 8, 1)],
     (8, 256): [(16, 16, 8, 1)],
 }
 QUERIES = FORWARD | {
-    (2, 64): [(128, 64, 8, 3), (128, 128, 8, 2), (64, 64, 4, 3)],
-    (2, 128): [(128, 64, 8, 2), (64, 64, 4, 3)],
+    (2, 64): [(128, 128, 8, 2), (64, 64, 4, 3), (128, 64, 8, 3)],
+    (2, 128): [(64, 64, 4, 3), (128, 64, 8, 2)],
     (2, 256): [(128, 32, 8, 2)],
+    (4, 64): [(32, 32, 8, 2), (16, 32, 4, 2)],
     (4, 128): [(16, 32, 4, 2), (16, 16, 4, 2)],
 }
 KEYS = QUERIES | {
     (2, 64): [(64, 128, 8, 2), (64, 128, 8, 3), (64, 64, 4, 2)],
-    (2, 128): [(32, 128, 8, 2), (32, 128, 8, 3), (64, 64, 8, 2)],
+    (2, 128): [(32, 128, 8, 3), (32, 128, 8, 2)],
     (2, 256): [(16, 64, 8, 2)],
-    (4, 64): [(32, 32, 4, 2)],
+    (4, 64): [(32, 32, 8, 2), (32, 16, 4, 2)],
     (4, 128): [(16, 16, 4, 2)],
 }
 INTERPRETED = (64, 64, 4, 2)
@@ -45,12 +47,14 @@ def _tuned(tiles):
     every = dict.fromkeys([INTERPRETED, *(tile for some in tiles.values() for tile in some)])
     configs = [triton.Config({"ROWS": r, "KEYS": k}, num_warps=w, num_stages=s) for r, k, w, s in every]
 
-    def worth_trying(configs, named_args, COLS, COLS_V, DOT, **others):
-        size = DOT.primitive_bitwidth // 8
-        wanted = tiles[min(most for most in tiles if most >= (size, max(COLS, COLS_V)))]
+    def worth_trying(configs, named_args, COLS, COLS_V, MASK, SAME, DOT, **others):
+        size, wide, pairs = DOT.primitive_bitwidth // 8, max(COLS, COLS_V), MASK and not SAME
+        at = (size, min(2 * wide, 256) if pairs else wide)  # a mask with a number for every pair takes registers too
+        wanted = tiles[min(most for most in tiles if most >= at)]
+        wanted = wanted[-1:] if pairs else wanted
         return [c for c in configs if (c.kwargs["ROWS"], c.kwargs["KEYS"], c.num_warps, c.num_stages) in wanted]
 
-    return tuned(configs, key=["COLS", "COLS_V", "CAUSAL", "MASK", "DOT", "PRECISION"], prune=worth_trying)
+    return tuned(configs, key=["COLS", "COLS_V", "CAUSAL", "MASK", "SAME", "DOT", "PRECISION"], prune=worth_trying)
 
 
 @triton.jit
