@@ -1,5 +1,6 @@
 """Every plot and interactive figure of the book. Importing this room sets the book's plot style."""
 
+from seqlab.figures.attending import AttentionLines
 from seqlab.figures.captioning import CaptionLens
 from seqlab.figures.decoding import BeamTree, BleuCounter
 from seqlab.figures.deep import BothWays, StackCost
@@ -22,6 +23,7 @@ __all__ = [
     "PALETTE",
     "AdditivePath",
     "AnalogyArrow",
+    "AttentionLines",
     "BackwardGraph",
     "BeamTree",
     "BleuCounter",
