@@ -66,6 +66,10 @@ class Beam(NamedTuple):
         """Log-probability of the beginning."""
         return float(sum(self.log_probs))
 
+    def ends(self, eos):
+        """Whether its last token is `<eos>`."""
+        return self.tokens[-1:] == (eos,)
+
 
 def log_softmax(scores):
     """Turn scores into log-probabilities; a row without a possible word stays -Inf.
@@ -105,8 +109,9 @@ def length_penalty(n, alpha, form="power"):
     """
     check_penalty(alpha, form)
     if np.min(n) < 1:
-        raise ValueError(f"n is {np.min(n)}; a length must be at least 1, as <eos> counts")
-    return np.power(n if form == "power" else (5 + np.asarray(n)) / 6, float(alpha))
+        raise ValueError(f"n is {np.min(n)}; it must be at least 1: <eos> counts")
+    base = n if form == "power" else (5 + np.asarray(n)) / 6
+    return np.power(base, float(alpha))
 
 
 def coverage_penalty(weights, beta):
@@ -192,23 +197,26 @@ def beam_search(step, state, bos, eos, beam_width, max_len, alpha=0.0, *, penalt
     """
     check_search(beam_width, max_len, n_best)
     check_penalty(alpha, penalty, coverage)
-    beams, results = [Beam((), (), state, ())], []
+    K, rule = beam_width, (eos, alpha, penalty, coverage)
+    beams, results = [Beam((), (), state)], []
     for n in range(1, max_len + 1):
-        candidates = [child for beam in beams for child in children(step, beam, bos, eos, coverage)]
+        candidates = []
+        for beam in beams:
+            candidates += children(step, beam, bos, eos, coverage)
         if not candidates:
             break
-        candidates.sort(key=lambda beam: -beam.log_prob)  # stable: equal ones stay in the order of beam and word
-        ended = [beam for beam in candidates[:beam_width] if beam.tokens[-1] == eos]
-        beams = [beam for beam in candidates[: 2 * beam_width] if beam.tokens[-1] != eos][:beam_width]
-        results += [judge(beam, eos, alpha, penalty, coverage) for beam in ended]
+        candidates.sort(key=lambda c: -c.log_prob)  # equal ones keep their order
+        results += [judge(c, *rule) for c in candidates[:K] if c.ends(eos)]
         results.sort(key=lambda h: -h.score)
+        beams = [c for c in candidates[: 2 * K] if not c.ends(eos)][:K]
         if not beams:
             break
-        reachable = best_reachable(beams[0].log_prob, n, max_len, alpha, penalty)
-        if len(results) >= n_best and results[n_best - 1].score >= reachable:
+        bound = best_reachable(beams[0].log_prob, n, max_len, alpha, penalty)
+        if len(results) >= n_best and results[n_best - 1].score >= bound:
             break
-    stopped = [judge(beam, eos, alpha, penalty, coverage) for beam in beams if beam.tokens]
-    return (results + sorted(stopped, key=lambda h: -h.score))[:n_best]
+    stopped = [judge(beam, *rule) for beam in beams if beam.tokens]
+    stopped.sort(key=lambda h: -h.score)
+    return (results + stopped)[:n_best]
 
 
 def children(step, beam, bos, eos, coverage=0.0):
@@ -223,13 +231,15 @@ def children(step, beam, bos, eos, coverage=0.0):
     -------
     children : list of `Beam`, in the order of their words.
     """
-    log_p, state = read(step, beam.state, beam.tokens[-1] if beam.tokens else bos, eos)
+    last = beam.tokens[-1] if beam.tokens else bos
+    log_p, state = read(step, beam.state, last, eos)
     attended = (*beam.attended, state["weights"][0]) if coverage else ()
-    return [
-        Beam((*beam.tokens, word), (*beam.log_probs, value), state, attended)
-        for word, value in enumerate(log_p.tolist())
-        if value > -np.inf
-    ]
+    found = []
+    for word, value in enumerate(log_p.tolist()):
+        if value > -np.inf:
+            tokens, log_probs = (*beam.tokens, word), (*beam.log_probs, value)
+            found.append(Beam(tokens, log_probs, state, attended))
+    return found
 
 
 def best_reachable(log_prob, n, max_len, alpha, penalty="power"):
@@ -250,7 +260,9 @@ def best_reachable(log_prob, n, max_len, alpha, penalty="power"):
     -------
     score : the bound; -Inf where nothing can be added any more.
     """
-    return log_prob / length_penalty(max_len, alpha, penalty) if n < max_len else -np.inf
+    if n == max_len:
+        return -np.inf
+    return log_prob / length_penalty(max_len, alpha, penalty)
 
 
 def exhaustive(step, state, bos, eos, max_len, alpha=0.0, *, penalty="power", coverage=0.0, n_best=None, limit=200_000):
@@ -274,7 +286,7 @@ def exhaustive(step, state, bos, eos, max_len, alpha=0.0, *, penalty="power", co
     """
     check_search(1, max_len, n_best or 1)
     check_penalty(alpha, penalty, coverage)
-    found, open_ = [], [Beam((), (), state, ())]
+    found, open_ = [], [Beam((), (), state)]
     V = len(read(step, state, bos, eos)[0])
     if V**max_len > limit:
         raise ValueError(
@@ -283,7 +295,7 @@ def exhaustive(step, state, bos, eos, max_len, alpha=0.0, *, penalty="power", co
         )
     while open_:
         for child in children(step, open_.pop(), bos, eos, coverage):
-            if child.tokens[-1] == eos or len(child.tokens) == max_len:
+            if child.ends(eos) or len(child.tokens) == max_len:
                 found.append(judge(child, eos, alpha, penalty, coverage))
             else:
                 open_.append(child)
@@ -313,7 +325,9 @@ def blame(log_p_star, log_p_hat):
 
 
 def judge(beam, eos, alpha=0.0, penalty="power", coverage=0.0):
-    """Make a `Hypothesis`: log-probability over the length penalty, plus the coverage penalty.
+    """Score a beginning: its log-probability over the length penalty.
+
+    The coverage penalty is added where it is wanted.
 
     Parameters
     ----------
@@ -326,11 +340,11 @@ def judge(beam, eos, alpha=0.0, penalty="power", coverage=0.0):
     hypothesis : `Hypothesis`.
     """
     n = len(beam.tokens)
-    score = beam.log_prob / float(length_penalty(max(1, n), alpha, penalty))
+    score = beam.log_prob / length_penalty(max(1, n), alpha, penalty)
     if coverage and n:
         score += coverage_penalty(np.array(beam.attended), coverage)
-    finished = n > 0 and beam.tokens[-1] == eos
-    return Hypothesis(beam.tokens, beam.log_probs, beam.log_prob, score, finished)
+    found = beam.tokens, beam.log_probs, beam.log_prob
+    return Hypothesis(*found, float(score), beam.ends(eos))
 
 
 def read(step, state, token, eos):

@@ -28,8 +28,8 @@ def tree(branches, ways):
         x, y, before = len(way), height[way], height[way[:-1]]
         own = way in marked and way not in shared
         colour, line = (PALETTE[marked[way]], LINES[marked[way]]) if own else (INK, "-")
-        ax.plot([x - 1, x - 0.45], [before, y], color=colour, linestyle=line, linewidth=2.6 if own else 1)
-        ax.text(x - 0.42, y, f"{way[-1]} {p:.2f}", va="center", fontsize=9, weight="bold" if own else "normal")
+        ax.plot([x - 0.93, x - 0.63], [before, y], color=colour, linestyle=line, linewidth=2.6 if own else 1)
+        ax.text(x - 0.61, y, f"{way[-1]} {p:.2f}", va="center", fontsize=9, weight="bold" if own else "normal")
     for i, (name, words) in enumerate(ways.items()):
         ax.plot(
             [],
@@ -39,7 +39,7 @@ def tree(branches, ways):
             linewidth=2.6,
             label=f"{name}: {_product(branches, words):.2f}",
         )
-    ax.set(xlim=(-0.05, depth + 0.4), ylim=(max(height.values()) + 0.5, -0.5))
+    ax.set(xlim=(0, depth + 0.1), ylim=(max(height.values()) + 0.5, -0.5))
     ax.axis("off")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1)
     said = "; ".join(f"{name}: {' '.join(words)}, {_product(branches, words):.2f}" for name, words in ways.items())
@@ -89,8 +89,9 @@ def widths(widths, panels):
             ax.plot(widths, values, color=colour, linestyle=line, marker=marker, label=name)
             said.append(f"{title}, {name}: " + ", ".join(f"{value:.3g}" for value in values))
         ax.set_title(title)
-        if len(lines) > 1:
-            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    most = max(axes[:, 0], key=lambda ax: len(ax.lines))
+    if len(most.lines) > 1:
+        fig.legend(*most.get_legend_handles_labels(), loc="outside upper center", ncols=len(most.lines))
     axes[-1, 0].set_xscale("log")
     axes[-1, 0].set_xticks(widths, [str(width) for width in widths])
     axes[-1, 0].minorticks_off()

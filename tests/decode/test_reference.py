@@ -164,7 +164,7 @@ def test_a_step_that_is_wrong_is_told(scores, message):
 
 
 def test_a_length_below_one_and_weights_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match="n is 0; a length must be at least 1"):
+    with pytest.raises(ValueError, match="n is 0; it must be at least 1"):
         reference.length_penalty(0, 1.0)
     with pytest.raises(ValueError, match=r"weights has shape \(3,\); it must have shape \(Ty, Tx\)"):
         reference.coverage_penalty(np.ones(3), 0.1)
