@@ -343,3 +343,18 @@ def test_the_function_and_the_kernel_agree_on_how_wide_a_row_may_be():
     from seqlab.attention.kernels import flash
 
     assert functional.KERNEL_WIDTH == flash.LARGEST
+
+
+@pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
+@pytest.mark.parametrize("kind", [None, "keys", "pairs"])
+def test_the_additive_kernel_behind_the_function_gives_what_the_torch_form_gives(kind):
+    mask = {None: None, "keys": lengths_mask(5, 0, T=5), "pairs": draw(2, 3, 5) > 0}[kind]
+    tensors = [t.float() for t in (draw(2, 3, 4), draw(2, 5, 4, seed=1), draw(2, 5, 6), draw(4))]
+    results = {}
+    for backend in ("torch", "triton"):
+        leaves = [t.clone().requires_grad_() for t in tensors]
+        context, weights = additive_attention(*leaves, mask, backend=backend)
+        torch.autograd.backward([context, weights], [draw(2, 3, 6, seed=5).float(), draw(2, 3, 5, seed=6).float()])
+        results[backend] = [context.detach(), weights.detach(), *(leaf.grad for leaf in leaves)]
+    for ours, theirs in zip(results["triton"], results["torch"], strict=True):
+        assert (ours - theirs).norm() <= 1e-5 * (1 + theirs.norm())
