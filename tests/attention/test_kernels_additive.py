@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqlab import attention
 from seqlab.attention import cost, kernels, reference
 from seqlab.attention.kernels import additive
 from seqlab.kernels import H200
@@ -244,9 +245,17 @@ def test_tensors_need_not_lie_side_by_side_in_memory():
         assert relative(have, want) <= 1e-6
 
 
+@pytest.mark.parametrize("kind", [None, "keys", "pairs"])
+def test_both_backends_of_the_torch_function_agree(kind):
+    *given, _, _ = drawn(2, 4, 20, 6, 3)
+    mask = masked(kind, 2, 4, 20)
+    have, want = (attention.additive_attention(*given, mask, backend=name) for name in ("triton", "torch"))
+    assert all(relative(h, w) <= 1e-6 for h, w in zip(have, want, strict=True))
+
+
 def test_the_gradient_is_that_of_finite_differences():
     given = [t.requires_grad_() for t in drawn(1, 2, 3, 3, 2, torch.float64)[:4]]
-    assert torch.autograd.gradcheck(kernels.additive_attention, given)
+    assert torch.autograd.gradcheck(kernels.additive_attention, given, fast_mode=True)
 
 
 def test_the_gradient_of_the_gradient_is_refused():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqlab import decode
 from seqlab.decode import cost, kernels
 
 DEVICE = "cpu" if kernels.interpreting() else "cuda"
@@ -64,6 +65,23 @@ def test_the_best_continuations_are_those_of_log_softmax_and_a_stable_sort(B, K,
 @pytest.mark.parametrize(("V", "width"), [(1, 2), (16, 3), (65, 4), (127, 20), (300, 5)])
 def test_groups_and_tiles_may_end_anywhere(V, width, small_groups):
     check(*drawn(2, 3, V), width)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_both_backends_choose_the_same():
+    scores, totals = drawn(3, 4, 40)
+    scores = (2 * scores).round() / 2  # many ties
+    scores[1, 2, 7:] = -INF
+    totals[2, 1:] = -INF
+    totals[0, 1] = totals[0, 3]
+    have, want = (decode.beam_step(scores, totals, 60, backend=name) for name in ("triton", "torch"))
+    assert torch.allclose(have[0], want[0], rtol=1e-6)
+    same = (want[0][:, 1:] - want[0][:, :-1]).abs() > 1e-4  # where totals differ by more than a rounding
+    alone = torch.nn.functional.pad(same, (1, 0), value=True) & torch.nn.functional.pad(same, (0, 1), value=False)
+    assert alone.sum() > 10
+    for chosen, wanted in zip(have[1:], want[1:], strict=True):
+        assert torch.equal(chosen[alone], wanted[alone])
+        assert torch.equal(chosen[2], wanted[2])  # one beam alive: the others' tokens come in order
 
 
 @pytest.mark.parametrize("width", [32, 64])
