@@ -31,17 +31,18 @@ class Kind(enum.StrEnum):
 def addition(
     out: Out,
     kind: Annotated[Kind, typer.Option(help="peeking also reads the question reversed.")] = Kind.peeking,
-    epochs: Epochs = 25,
+    epochs: Epochs = 4,
     pairs: Pairs = 45_000,
     digits: Annotated[int, typer.Option(min=1, max=9, help="The most digits of a number.")] = 3,
     embedding: Embedding = 16,
     hidden: Hidden = 128,
+    lr: Rate = 0.01,
     seed: Seed = 0,
 ):
     """Train a small encoder-decoder on sums written as text, "16+75" to "91"."""
     from seqlab.seq2seq.shipped import load_addition, train_addition
 
-    sizes = {"epochs": epochs, "pairs": pairs, "digits": digits, "embedding": embedding, "hidden": hidden}
+    sizes = {"epochs": epochs, "pairs": pairs, "digits": digits, "embedding": embedding, "hidden": hidden, "lr": lr}
     with running() as (console, progress):
         log = train_addition(out, kind.value, **sizes, seed=seed, progress=progress)
     _show(console, load_addition(path=out), ["16+75", "7+8", "9" * digits + "+1"])
