@@ -1,5 +1,6 @@
 """Error analysis: when a translation is bad, is the search to blame, or the model?"""
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,8 @@ class ErrorAnalysis:
                 f"{v.sentence:8}{v.star.log_prob:13.3f}{v.hat.log_prob:13.3f}  {compared}  {v.blame or 'right'}"
             )
         counts = self.counts
-        lines.append(f"right {counts['right']}, search {counts['search']}, model {counts['model']}. {self.advice}")
+        lines.append(f"right {counts['right']}, search {counts['search']}, model {counts['model']}")
+        lines.extend(textwrap.wrap(self.advice, 60))
         return "\n".join(lines)
 
 

@@ -77,9 +77,9 @@ def test_the_table_counts_what_it_lists():
     assert found.counts == {"right": 1, "search": 2, "model": 1}
     assert found.shares == {"search": pytest.approx(2 / 3), "model": pytest.approx(1 / 3)}
     lines = str(found).splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert lines[1].split() == ["0", "-1.022", "-1.427", "-1.02", ">", "-1.43", "search"]
-    assert lines[-1].startswith("right 1, search 2, model 1. The search is to blame more often")
+    assert lines[-2:] == ["right 1, search 2, model 1", found.advice]
 
 
 def test_each_sentence_is_judged_by_its_own_source():
