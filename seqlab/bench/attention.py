@@ -8,12 +8,14 @@ import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seqlab.attention import cost, functional
+from seqlab.bench.decode import _replayed
 from seqlab.bench.model import Benchmark, Case
 from seqlab.kernels import has_triton, interpreting
 
 # Relative L2 error against float64, of the context and of the gradients.
 TOLERANCE = {"float32": (1e-5, 1e-4), "bfloat16": (1e-2, 2e-2), "float16": (1e-2, 2e-2)}
 INTERPRETED = "interpreter on the CPU: checked, not timed"
+SHORT = 1024  # queries up to which a launch may take longer than its kernel: also measured as a graph, without launches
 # Torch's own ways, each forced, so that no other takes its place; those that a device lacks are shown as failed.
 SDPA = {
     "cpu": {"SDPA math": SDPBackend.MATH, "SDPA flash": SDPBackend.FLASH_ATTENTION},
@@ -81,6 +83,9 @@ def flash_cases(shape, device):
 
     def case(passes, run, names, cost):
         ways = [{name: partial(run, attend) for name, attend in group.items()} for group in (mine, peers)]
+        if device == "cuda" and passes == "forward" and T <= SHORT:
+            for group in ways:
+                group |= {f"{name}, graph": _replayed(way) for name, way in group.items()}
         return Case(passes, *ways, partial(truth, names), {name: tolerance[name] for name in names}, cost, untimed)
 
     return [

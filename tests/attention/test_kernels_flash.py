@@ -247,7 +247,7 @@ def test_scores_of_ten_thousand_do_not_overflow():
     assert scores.abs().max() > 1e5
     context, (dq, dk, dv) = run(leaves, do)
     chosen = F.one_hot(scores.argmax(-1), 40).float()
-    assert torch.equal(context, chosen @ leaves[2])
+    assert relative(context, chosen @ leaves[2]) <= 1e-6
     assert relative(dv, chosen.mT @ do) <= 1e-6
     assert max(dq.abs().max(), dk.abs().max()) <= 1e-3 * leaves[0].abs().max()
 
