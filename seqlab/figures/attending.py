@@ -63,9 +63,11 @@ class AttentionLines(Figure):
         example = self.state["examples"][self.state["chosen"]]
         rows = []
         for token, weights in zip(example["written"], example["weights"], strict=True):
-            first, second = np.argsort(weights, kind="stable")[::-1][:2]
-            seen = (f"{example['read'][i]} ({i + 1}.), {100 * weights[i]:.0f} %" for i in (first, second))
-            rows.append((token, *seen))
+            most = np.argsort(-np.array(weights), kind="stable")[:2]
+            names = ["space" if example["read"][i] == " " else example["read"][i] for i in most]
+            rows.append(
+                (token, *(f"{n} ({i + 1}.), {100 * weights[i]:.0f} %" for n, i in zip(names, most, strict=True)))
+            )
         joint = "" if all(len(token) == 1 for token in example["read"]) else " "
         caption = f"{example['name']}, {joint.join(example['read'])}: where the model looked for each symbol"
         return table(("written", "looked most at", "then at"), rows, caption)

@@ -75,12 +75,13 @@ export default {
         option.classList.toggle("on", i === t);
         option.tabIndex = i === (model.get("at") ?? 0) ? 0 : -1;
       });
+      const held = whole.includes(" ") ? {} : { class: "whole" }; // a date is not broken at its hyphens
       const shown = (token) => html("b", {}, token === " " ? "space" : html("bdi", {}, token));
-      text_.replaceChildren(html("bdi", {}, joined(read)), " → ", html("b", { class: "whole" }, whole));
+      text_.replaceChildren(html("bdi", {}, joined(read)), " → ", html("b", held, whole));
       const truth = !meant ? ". " : whole === meant ? ", which is right. " : `; the day meant is ${meant}. `;
       list.hidden = t === null;
       if (t === null) {
-        says.replaceChildren(`${name}: ${read.length} symbols were read, `, html("span", { class: "whole" }, whole), ` was written${truth}Choose a symbol of it.`);
+        says.replaceChildren(`${name}: ${read.length} symbols were read, `, html("span", held, whole), ` was written${truth}Choose a symbol of it.`);
         return;
       }
       const order = strongest(weights[t]), [first, second] = order, top = order.filter((s) => weights[t][s] >= LEAST).slice(0, 6), rest = order.slice(top.length);

@@ -155,8 +155,9 @@ def test_all_symbols_fit_beside_each_other_on_a_phone(shown):
 
 def test_words_get_the_room_that_they_need(shown):
     read = ["jane", "visite", "l'", "afrique", "en", "septembre"]
-    written = ["jane", "is", "visiting", "africa", "in", "september"]
-    weights = np.full((6, 6), 0.02) + 0.88 * np.eye(6)
+    written = ["jane", "is", "visiting", "africa", "every", "single", "september"]
+    weights = np.full((7, 6), 0.02) + 0.88 * np.eye(7, 6)
+    weights[6] = 1 / 6
     figure = figures.AttentionLines([("words", read, written, weights)], at=2)
     with shown(figure, width=PHONE) as page:
         check_chosen(page, figure.state["examples"][0], 2)
