@@ -145,6 +145,71 @@ def names_in(scene):
     return sorted((shape.colour, shape.kind) for shape in scene)
 
 
+class Look(NamedTuple):
+    """Where a model looked before one word.
+
+    Attributes
+    ----------
+    picture, place : which caption, and which word of it.
+    word : str.
+    part : what the word is: "size", "colour", "kind" or "other".
+    shape : which shape of the scene it names, or None: for another word, or where no such shape is in the picture.
+    share : of the weights, on the places that the named shape touches; with no shape named, those of any shape.
+    chance : what the same weight everywhere would put there.
+    """
+
+    picture: int
+    place: int
+    word: str
+    part: str
+    shape: int | None
+    share: float
+    chance: float
+
+
+def looks(scenes, captions, maps, size=32):
+    """Hold the maps of attention against what each word names.
+
+    Parameters
+    ----------
+    scenes : list of n scenes.
+    captions, maps : as `Describer.attend` gives them.
+    size : S, pixels of a side.
+
+    Returns
+    -------
+    looks : list of `Look`, one for each word of all captions.
+    """
+    found = []
+    masks = data.shapes_masks(scenes, size)
+    for i, (scene, words, some) in enumerate(zip(scenes, captions, maps, strict=True)):
+        shown = touched(masks[i], some.shape[-1])
+        for t, (word, (part, shape)) in enumerate(zip(words, named_shapes(words, scene), strict=True)):
+            there = shown.any(0) if shape is None else shown[shape]
+            found.append(Look(i, t, word, part, shape, float(some[t][there].sum()), float(there.mean())))
+    return found
+
+
+def touched(masks, side, least=0.05):
+    """Which places of the grid, (3, side, side) bool, each shape covers by a twentieth or more; masks (3, S, S)."""
+    k = masks.shape[-1] // side
+    return masks.reshape(len(masks), side, k, side, k).mean(axis=(2, 4)) > least
+
+
+def named_shapes(words, scene):
+    """For each word its part, and the shape of the scene that it names, or None."""
+    shapes = {(shape.colour, shape.kind): j for j, shape in enumerate(scene)}
+    found = [("other", None)] * len(words)
+    for t, pair in enumerate(pairwise(words)):
+        if pair[0] not in data.SHAPE_COLOURS or pair[1] not in data.SHAPE_KINDS:
+            continue
+        shape = shapes.get(pair)
+        found[t : t + 2] = [("colour", shape), ("kind", shape)]
+        if t and words[t - 1] in ("small", "large"):
+            found[t - 1] = ("size", shape)
+    return found
+
+
 def held_out(n=HELD_OUT, seed=0):
     """Pictures that no captioner of that seed has seen.
 

@@ -27,7 +27,8 @@ class ShapesCNN(nn.Module):
     size : S, pixels of a side, a multiple of 8.
     channels : filters of the three layers; the last number is D.
     vector : None, or the width of a dense layer that sums the picture up, as the last layer before a classifier's
-        softmax does. With None the vector is the mean of the grid, and D wide.
+        softmax does. Batch normalisation keeps what differs from picture to picture. With None the vector is the mean
+        of the grid, and D wide.
 
     Raises
     ------
@@ -46,6 +47,7 @@ class ShapesCNN(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(c_in, c_out, 3, padding=1) for c_in, c_out in sizes)
         self.pool = nn.MaxPool2d(2)
         self.dense = None if vector is None else nn.Linear(channels[-1] * (size // 8) ** 2, vector)
+        self.norm = None if vector is None else nn.BatchNorm1d(vector)
         self.width = channels[-1] if vector is None else vector
 
     def forward(self, images):
@@ -72,7 +74,7 @@ class ShapesCNN(nn.Module):
         grid = x.flatten(2).mT
         if self.dense is None:
             return grid, grid.mean(1)
-        return grid, torch.relu(self.dense(self.pool(x).flatten(1)))
+        return grid, self.norm(self.dense(self.pool(x).flatten(1)))
 
 
 class Captioner(nn.Module):

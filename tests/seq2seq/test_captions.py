@@ -11,7 +11,9 @@ from seqlab.seq2seq.caption_training import (
     caption_scores,
     caption_vocabulary,
     held_out,
+    looks,
     names,
+    touched,
     train_captions,
 )
 from seqlab.seq2seq.captions import Describer
@@ -45,8 +47,9 @@ def test_the_network_computes_what_the_numpy_reference_computes(vector):
         assert np.allclose(pooled.detach().numpy(), want.mean(axis=1), atol=1e-12)
         return
     flat = vision.max_pool(x).reshape(3, -1)
-    dense = np.maximum(flat @ cnn.dense.weight.detach().numpy().T + cnn.dense.bias.detach().numpy(), 0)
-    assert np.allclose(pooled.detach().numpy(), dense, atol=1e-12)
+    dense = flat @ cnn.dense.weight.detach().numpy().T + cnn.dense.bias.detach().numpy()
+    centred = (dense - dense.mean(axis=0)) / np.sqrt(dense.var(axis=0) + cnn.norm.eps)
+    assert np.allclose(pooled.detach().numpy(), centred, atol=1e-9)
 
 
 @pytest.mark.parametrize("attention", [False, True])
@@ -218,6 +221,57 @@ def test_training_writes_a_file_that_says_how_it_was_made_and_makes_it_again(tmp
     (tmp_path / "one.npz").unlink()
     with pytest.raises(ValueError, match=r"one\.npz is gone"):
         train_captions(tmp_path / "one.npz", attention, **options)
+
+
+def test_the_command_trains_and_shows_captions(tmp_path, monkeypatch, capsys):
+    from seqlab import cli
+    from seqlab.seq2seq import caption_training
+
+    monkeypatch.setattr(caption_training, "HELD_OUT", 4)
+    monkeypatch.setattr(caption_training, "LOOK", 2)
+    out = tmp_path / "small.npz"
+    options = ["--steps", "2", "--pictures", "20", "--embedding", "4", "--hidden", "8", "--no-attention"]
+    assert cli.main(["train", "captions", *options, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "new pictures: 0.0% right, BLEU" in said
+    assert "a pair of colour and kind never learnt" in said
+    assert load_captions(path=out).log["training"]["steps"] == 2
+    assert cli.main(["train", "captions", "--out", str(tmp_path / "none" / "x.npz")]) == 2
+    assert "does not exist: make it first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_the_shipped_models_do_what_their_log_says(attention):
+    describer = load_captions(attention)
+    assert describer.log["model"]["attention"] is attention
+    scenes = held_out(100)
+    for pairs in ("seen", "unseen"):
+        measured = caption_scores(describer.write(data.shapes_images(scenes[pairs])), scenes[pairs])
+        for name in ("right", "named", "bleu"):
+            assert abs(measured[name] - describer.log[pairs][name]) < 0.15, (pairs, name)
+
+
+def test_the_shipped_model_looks_at_what_it_names():
+    describer, scenes = load_captions(attention=True), data.shapes_scenes(60, 9, "seen")
+    captions, maps, _ = describer.attend(data.shapes_images(scenes))
+    found = [look for look in looks(scenes, captions, maps) if look.part == "kind" and look.shape is not None]
+    assert len(found) > 80
+    assert np.mean([look.share for look in found]) > 4 * np.mean([look.chance for look in found])
+
+
+def test_looks_by_hand():
+    one = data.shapes_scenes(1, objects=1)[0][0]._replace(x=0.25, y=0.25, radius=0.1, colour="red", kind="square")
+    other = one._replace(x=0.75, y=0.75, colour="blue", kind="circle")
+    words = ["a", "large", "red", "square", "above", "a", "red", "circle"]
+    maps = np.zeros((8, 4, 4))
+    maps[:, 0, 0] = 1
+    found = looks([(one, other)], [words], [maps])
+    assert [look.part for look in found] == ["other", "size", "colour", "kind", "other", "other", "colour", "kind"]
+    assert [look.shape for look in found] == [None, 0, 0, 0, None, None, None, None]
+    assert all(look.share == 1 for look in found)
+    places = touched(data.shapes_masks([(one, other)])[0], 4)
+    assert found[2].chance == places[0].mean()
+    assert found[0].chance == (places[0] | places[1]).mean() > found[2].chance
 
 
 @pytest.mark.parametrize(
