@@ -119,6 +119,8 @@ def greedy(step, state, bos, eos, max_len):
     """
     check_search(1, max_len, 1)
     B, device = begin(state)
+    if B == 0:
+        return []
     found = [([], []) for _ in range(B)]
     going = list(range(B))
     words = torch.full((B,), bos, dtype=torch.int64, device=device)
@@ -190,6 +192,8 @@ def beam_search(
     check_search(beam_width, max_len, n_best)
     check_penalty(alpha, penalty, coverage)
     B, device = begin(state)
+    if B == 0:
+        return []
     rule = _Rule(eos, alpha, penalty, coverage, n_best, max_len)
     results = [[] for _ in range(B)]
     beams = _Beams.first(B, beam_width, device)
@@ -396,6 +400,8 @@ def rescore(step, state, bos, eos, sequences, alpha=0.0, *, penalty="power", cov
         raise ValueError(f"there are {len(sequences)} sequences and {B} sentences; give one for each")
     if not all(sequences):
         raise ValueError(f"sequence {sequences.index(())} is empty; it must hold at least <eos>")
+    if B == 0:
+        return []
     rule = _Rule(eos, alpha, penalty, coverage, 1, max(map(len, sequences)))
     beams, found = _Beams.first(B, 1, device), [None] * B
     words = torch.full((B,), bos, dtype=torch.int64, device=device)

@@ -40,6 +40,8 @@ def sample(step, state, bos, eos, max_len, *, samples=1, rng, temperature=1.0, t
     check_search(1, max_len, samples, "samples")
     rng = np.random.default_rng(rng)
     B, device = begin(state)
+    if B == 0:
+        return []
     state = select(state, torch.arange(B, device=device).repeat_interleave(samples))
     found = [([], []) for _ in range(B * samples)]
     going = list(range(B * samples))
@@ -94,6 +96,8 @@ def stochastic_beam_search(step, state, bos, eos, beam_width, max_len, *, rng):
     check_search(beam_width, max_len, 1)
     rng = np.random.default_rng(rng)
     B, device = begin(state)
+    if B == 0:
+        return []
     beams = [[_Node(rng.gumbel(), (), (), row)] for row in range(B)]
     words = torch.full((B,), bos, dtype=torch.int64, device=device)
     for _ in range(max_len):

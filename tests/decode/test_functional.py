@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from seqlab.decode import beam_search, beam_step, functional, greedy, reference, rescore
+from seqlab.decode import (
+    beam_search,
+    beam_step,
+    functional,
+    greedy,
+    reference,
+    rescore,
+    sample,
+    stochastic_beam_search,
+)
 from seqlab.decode.states import as_numpy, select
 from seqlab.kernels import has_triton, interpreting
 from tests.decode.tiny import BOS, EOS, GNMT, PENALTIES, POWER, Recurrent, in_numpy, in_torch, tree
@@ -318,6 +327,12 @@ def test_a_step_may_have_no_state():
         found[0][0].tokens
         == reference.exhaustive(lambda tokens, state: (logits.numpy()[None], state), None, BOS, EOS, 3)[0].tokens
     )
+
+
+def test_no_sentence_gives_no_result():
+    empty = (lambda tokens, state: 1 / 0), torch.zeros(0, 4), BOS, EOS
+    assert greedy(*empty, T) == beam_search(*empty, 2, T) == rescore(*empty, []) == []
+    assert sample(*empty, T, rng=0) == stochastic_beam_search(*empty, 2, T, rng=0) == []
 
 
 @pytest.mark.parametrize(
