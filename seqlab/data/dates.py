@@ -50,10 +50,10 @@ NOT_PLACES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}  # groups of countries, 
 def dates(n, seed=0, locales=None, calendars=None):
     """Draw dates as they are written in many languages, with the date that each of them is.
 
-    The task is to translate ("mardi 27 septembre 1994", "1994-09-27"). Locale, calendar, style and day are drawn evenly
-    and alone, the days from 1920 to 2039; half of the calendars are Gregorian where a locale has others. Half of the
-    dates have a country beside them in the same language, before or after, as in the head of a letter: nothing to
-    translate, and something to read past. No text comes twice, so what is held out is new.
+    The task is to translate ("mardi 27 septembre 1994", "1994-09-27"). Style and day are drawn evenly, the days from
+    1920 to 2039, and so is the pair of a locale and a calendar, 36 when nothing is chosen. Half of the dates have a
+    country beside them in the same language, before or after, as in the head of a letter: nothing to translate, and
+    something to read past. No text comes twice, so what is held out is new.
 
     Parameters
     ----------
@@ -78,8 +78,7 @@ def dates(n, seed=0, locales=None, calendars=None):
     days = (LAST - FIRST).days + 1
     seen, pairs = set(), []
     while len(pairs) < n:
-        locale, among = choices[rng.integers(len(choices))]
-        calendar = among[rng.integers(1, len(among)) if len(among) > 1 and rng.random() < 0.5 else 0]
+        locale, calendar = choices[rng.integers(len(choices))]
         date = FIRST + datetime.timedelta(days=int(rng.integers(days)))
         style = STYLES[rng.integers(len(STYLES))]
         codes = _places(locale)
@@ -180,18 +179,15 @@ def _places(locale):
 
 
 def _choices(locales, calendars):
-    """(locale, its calendars, the Gregorian first) for each locale that is left."""
+    """The pairs (locale, calendar) that are left."""
     for name, given, known in (("locales", locales, LOCALES), ("calendars", calendars, CALENDARS)):
         if isinstance(given, str):
             raise ValueError(f"{name} is the string {given!r}; give a list: [{given!r}]")
         for one in given or ():
             _known(f"{name} holds a name that", one, known)
-    wanted = list(CALENDARS if calendars is None else calendars)
-    found = []
-    for locale in LOCALES if locales is None else locales:
-        among = [calendar for calendar in CALENDARS if calendar in wanted and locale in CALENDARS[calendar]]
-        if among:
-            found.append((locale, among))
+    wanted = CALENDARS if calendars is None else calendars
+    left = LOCALES if locales is None else locales
+    found = [(locale, calendar) for locale in left for calendar in wanted if locale in CALENDARS[calendar]]
     if not found:
         raise ValueError(f"no locale of {locales} writes a calendar of {calendars}; see seqlab.data.dates.CALENDARS")
     return found

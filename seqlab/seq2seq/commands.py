@@ -53,8 +53,8 @@ def addition(
 def dates(
     out: Out,
     attention: Annotated[bool, typer.Option(help="Additive attention, or one fixed vector.")] = True,
-    epochs: Epochs = 4,
-    pairs: Pairs = 60_000,
+    epochs: Epochs = 2,
+    pairs: Pairs = 120_000,
     embedding: Embedding = 16,
     hidden: EvenHidden = 128,
     lr: Rate = 4e-3,

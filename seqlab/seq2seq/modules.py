@@ -31,6 +31,7 @@ class EncoderDecoder(nn.Module):
     attention : None, or the score with which the decoder looks back at every step of the source: "additive" looks
         with the state before the step, and the step hears what it found (Bahdanau, Cho and Bengio 2015); "dot",
         "scaled" and "bilinear" look with the state after the step (Luong, Pham and Manning 2015).
+    attention_size : how many numbers the hidden layer of the additive score has; None: H.
     dropout : probability of dropping a number of an embedding, between layers, and before the scores.
 
     Raises
@@ -52,14 +53,18 @@ class EncoderDecoder(nn.Module):
         reverse=False,
         peek=False,
         attention=None,
+        attention_size=None,
         dropout=0.0,
     ):
         super().__init__()
         sizes = {"source_size": source_size, "target_size": target_size}
         sizes |= {"embedding": embedding, "hidden": hidden, "layers": layers}
-        _check(sizes, cell, bidirectional, attention, dropout)
+        if attention_size is not None and attention != "additive":
+            raise ValueError(f"attention_size is {attention_size} and attention {attention!r}; only 'additive' has one")
+        looking = hidden if attention_size is None else attention_size
+        _check(sizes | {"attention_size": looking}, cell, bidirectional, attention, dropout)
         self.settings = sizes | {"cell": cell, "bidirectional": bidirectional, "reverse": reverse}
-        self.settings |= {"peek": peek, "attention": attention, "dropout": dropout}
+        self.settings |= {"peek": peek, "attention": attention, "attention_size": attention_size, "dropout": dropout}
         self.source_size, self.target_size, self.hidden, self.layers = source_size, target_size, hidden, layers
         self.bidirectional, self.reverse, self.peek, self.attention = bidirectional, reverse, peek, attention
         layer = getattr(recurrent, CELLS[cell])
@@ -73,10 +78,10 @@ class EncoderDecoder(nn.Module):
         self.out = nn.Linear(hidden + seen + peeked, target_size)
         self.drop = nn.Dropout(dropout)
         if attention in ("bilinear", "additive"):
-            self.key = nn.Linear(hidden, hidden, bias=False)
+            self.key = nn.Linear(hidden, looking, bias=False)
         if attention == "additive":
-            self.query = nn.Linear(hidden, hidden, bias=False)
-            self.v = nn.Parameter(torch.empty(hidden).uniform_(-(hidden**-0.5), hidden**-0.5))
+            self.query = nn.Linear(hidden, looking, bias=False)
+            self.v = nn.Parameter(torch.empty(looking).uniform_(-(looking**-0.5), looking**-0.5))
 
     def encode(self, source, lengths):
         """Read the source, :eq:`encoder`.
@@ -89,8 +94,9 @@ class EncoderDecoder(nn.Module):
         Returns
         -------
         state : dict of tensors whose first dimension is B, from which `step` goes on: "cell" the decoder's state,
-            (B, layers, H) once or, for an LSTM, twice; "sentence" (B, H) for peeking; "keys", "values" (B, Tx, H) and
-            "mask" (B, Tx) for attention; "weights" (B, Tx) the attention of the last step, zeros before the first.
+            (B, layers, H) once or, for an LSTM, twice; "sentence" (B, H) for peeking; for attention "values" (B, Tx, H),
+            "keys" (B, Tx, H) (or, with the additive score, as wide as its hidden layer) and "mask" (B, Tx); "weights"
+            (B, Tx) the attention of the last step, zeros before the first.
             What a model does not use is None.
 
         Raises
