@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab.attention.turing import TuringMachine
 from seqlab.files import checkpoint_beside
-from seqlab.learning import learn
+from seqlab.learning import bar, learn
 from seqlab.machine import described
 from seqlab.recurrent import LSTM
 from seqlab.weights import checked_out, load_weights, save_weights
@@ -98,7 +98,7 @@ def bits_wrong(model, length, count=SEQUENCES, seed=0):
 
     Parameters
     ----------
-    model : as in `copy_loss`; its mode is left as it is.
+    model : as in `copy_loss`, its last layer the `nn.Linear` named `out`; its mode is left as it is.
     length : L, vectors in a sequence.
     count : sequences to try.
     seed : of these sequences. They come from (seed, length), never from the numbers that training draws.
@@ -199,7 +199,8 @@ def train_turing(out, *, kind="turing", steps=4000, longest=20, seed=0, progress
     log |= {"history": history, "seconds": history["seconds"][-1]}
     save_weights(out, model, log)  # and read it again: what is measured is what is kept, in 16 bits
     kept, _ = load_turing(kind, out)
-    save_weights(out, kept, log | {"lengths": LENGTHS, "sequences": SEQUENCES, "copies": _copies(kept)})
+    measured = {"lengths": LENGTHS, "sequences": SEQUENCES, "copies": _copies(kept, progress)}
+    save_weights(out, kept, log | measured)
     return load_turing(kind, out)[1]
 
 
@@ -242,9 +243,14 @@ def _build(log):
     return {"turing": TuringMachine, "lstm": CopyLSTM}[log["kind"]](**log["model"])
 
 
-def _copies(model):
+def _copies(model, progress):
     """A list of {"rows", "wrong"}: bits wrong a sequence at each of `LENGTHS`; None rows where there is no memory."""
-    if not isinstance(model, TuringMachine):
-        return [{"rows": None, "wrong": [bits_wrong(model, L) for L in LENGTHS]}]
-    machines = [longer(model, times * model.rows) for times in MEMORIES]
-    return [{"rows": m.rows, "wrong": [bits_wrong(m, L) for L in LENGTHS]} for m in machines]
+    own = isinstance(model, TuringMachine)
+    tried = [longer(model, times * model.rows) for times in MEMORIES] if own else [model]
+    copies = [{"rows": machine.rows if own else None, "wrong": []} for machine in tried]
+    with bar(progress, 0, " sequences") as report:
+        for n, length in enumerate(LENGTHS):
+            report(n, len(LENGTHS), f"measuring sequences of {length} vectors")
+            for machine, found in zip(tried, copies, strict=True):
+                found["wrong"].append(bits_wrong(machine, length, SEQUENCES))
+    return copies
