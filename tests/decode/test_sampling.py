@@ -98,6 +98,9 @@ def test_a_beam_as_wide_as_the_tree_draws_every_output_once(outputs):
         noise += [h.score - h.log_prob for h in some]
     assert np.mean(noise) == pytest.approx(np.euler_gamma, abs=4 * 1.2825 / np.sqrt(len(noise)))
     assert np.std(noise) == pytest.approx(np.pi / np.sqrt(6), rel=0.1)
+    largest = [some[0].score for some in found]  # a Gumbel around log 1
+    assert np.mean(largest) == pytest.approx(np.euler_gamma, abs=4 * 1.2825 / np.sqrt(len(largest)))
+    assert np.std(largest) == pytest.approx(np.pi / np.sqrt(6), rel=0.2)
 
 
 def test_different_outputs_are_the_models_own(outputs):
