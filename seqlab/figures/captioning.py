@@ -7,7 +7,7 @@ import numpy as np
 from seqlab.figures.figure import Figure, table
 from seqlab.figures.gradients import check_number
 
-SEEN, UNSEEN = (3, 2, 1), (1, 3)  # how many shapes each offered picture holds
+SEEN, UNSEEN = (2, 3, 3, 1), (1, 2)  # how many shapes each offered picture holds
 NEXT = 4  # of the likeliest words that are shown
 DIGITS = 4  # of what the page holds
 
@@ -72,7 +72,7 @@ def offered():
 
     found = []
     for pairs, numbers in (("seen", SEEN), ("unseen", UNSEEN)):
-        scenes = data.shapes_scenes(60, 2_000_000, pairs)
+        scenes = data.shapes_scenes(60, 2_000_001, pairs)
         for many in numbers:
             found.append(next(s for s in scenes if len(s) == many and s not in found))
     return tuple(found)

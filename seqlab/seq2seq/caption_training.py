@@ -42,11 +42,10 @@ def caption_vocabulary():
     return Vocabulary("", specials=["<pad>", "<bos>", "<eos>", *sorted(words)])
 
 
-def caption_batches(scenes, vocabulary, batch_size=BATCH_SIZE, size=32):
+def caption_batches(scenes, vocabulary, batch_size=BATCH_SIZE, size=32, mixed=True):
     """Make the function that `seqlab.learning.learn` asks for its batches.
 
-    A batch holds pictures with the same number of shapes, so that its captions are of similar length. Every time that
-    a picture comes, one of its right captions is drawn.
+    Every time that a picture comes, one of its right captions is drawn.
 
     Parameters
     ----------
@@ -54,6 +53,9 @@ def caption_batches(scenes, vocabulary, batch_size=BATCH_SIZE, size=32):
     vocabulary : of `caption_vocabulary`.
     batch_size : B.
     size : S, pixels of a side.
+    mixed : False fills a batch with pictures of the same number of shapes, so that its captions are of similar length
+        and less is padded. Not for a network with batch normalisation: it would learn from batches that are unlike the
+        pictures it meets later.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def caption_batches(scenes, vocabulary, batch_size=BATCH_SIZE, size=32):
         raise ValueError("there are no pictures to learn from")
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number, at least 1")
-    numbers = np.array([len(scene) for scene in scenes])
+    numbers = np.array([0 if mixed else len(scene) for scene in scenes])
     groups = {many: np.flatnonzero(numbers == many) for many in np.unique(numbers).tolist()}
     bos, eos = vocabulary.encode(["<bos>", "<eos>"])
 
@@ -146,16 +148,12 @@ def names_in(scene):
 
 
 class Look(NamedTuple):
-    """Where a model looked before one word.
+    """Where a model looked before one word; `looks` makes them.
 
-    Attributes
-    ----------
-    picture, place : which caption, and which word of it.
-    word : str.
-    part : what the word is: "size", "colour", "kind" or "other".
-    shape : which shape of the scene it names, or None: for another word, or where no such shape is in the picture.
-    share : of the weights, on the places that the named shape touches; with no shape named, those of any shape.
-    chance : what the same weight everywhere would put there.
+    The word stands at `place` of the caption of `picture`. Its `part` is "size", "colour", "kind" or "other"; `shape`
+    says which shape of the scene it names, or is None: for another word, or where no such shape is in the picture.
+    `share` of the weights lay on the places that the named shape touches (with no shape named, on those of any shape);
+    the same weight everywhere would have put `chance` there.
     """
 
     picture: int
@@ -278,7 +276,7 @@ def train_captions(
         "command": _command(options, out),
         **described(device),
     }
-    draw = caption_batches(data.shapes_scenes(pictures, seed, "seen"), vocabulary)
+    draw = caption_batches(data.shapes_scenes(pictures, seed, "seen"), vocabulary, mixed=not attention)
     trials = held_out(LOOK, seed)
 
     def look(model):

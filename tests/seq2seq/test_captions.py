@@ -167,6 +167,18 @@ def test_a_batch_holds_right_captions_shifted_by_one():
     assert every
 
 
+def test_a_batch_is_mixed_or_of_one_number_of_shapes():
+    vocabulary, scenes = caption_vocabulary(), data.shapes_scenes(200)
+    articles = vocabulary.encode(["a"])[0]
+    for mixed in (True, False):
+        draw = caption_batches(scenes, vocabulary, batch_size=20, mixed=mixed)
+        found = [
+            set((draw(step, np.random.default_rng(step)).target_in == articles).sum(1).tolist()) for step in range(20)
+        ]
+        assert set().union(*found) == {1, 2, 3}
+        assert all(len(numbers) == (3 if mixed else 1) for numbers in found)
+
+
 def test_the_vocabulary_has_exactly_the_words_of_the_captions():
     words = {w for scene in data.shapes_scenes(300) for caption in data.shapes_captions(scene) for w in caption}
     assert set(caption_vocabulary().tokens) == words | {"<pad>", "<bos>", "<eos>"}
