@@ -3,14 +3,13 @@
 A mask says what may be attended: True. A query that may attend to nothing has weights, context and gradients of zero.
 """
 
-import functools
 import math
 
 import torch
 
 from seqlab.kernels import pick_backend
 from seqlab.kernels.gradients import narrowed
-from seqlab.kernels.measured import fastest
+from seqlab.kernels.measured import fastest_backend
 from seqlab.shapes import check_shape
 
 WAYS = {  # of the benchmarks -> the backend that they stand for
@@ -334,16 +333,8 @@ def _way(benchmark, backend, sizes, *tensors, refusal=""):
         return way
     if refusal or tensors[0].dtype not in KERNEL_FLOATS:
         return "torch"
-    shape = (*sizes.items(), ("dtype", str(tensors[0].dtype).removeprefix("torch.")))
     wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    return _measured(benchmark, torch.cuda.get_device_name(tensors[0].device), shape, wanted) or way
-
-
-@functools.lru_cache(maxsize=1024)
-def _measured(benchmark, device, shape, wanted):
-    passes = "forward and backward" if wanted else "forward"
-    ways = WAYS[benchmark]
-    return ways.get(fastest(benchmark, device, dict(shape), passes, ways=tuple(ways)))
+    return fastest_backend(benchmark, WAYS[benchmark], tensors[0], sizes, wanted) or way
 
 
 def _check_float(name, tensor):

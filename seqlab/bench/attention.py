@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seqlab.attention import cost, functional
-from seqlab.bench.decode import _replayed
+from seqlab.bench.decode import replayed
 from seqlab.bench.model import Benchmark, Case
 from seqlab.kernels import has_triton, interpreting
 
@@ -85,7 +85,7 @@ def flash_cases(shape, device):
         ways = [{name: partial(run, attend) for name, attend in group.items()} for group in (mine, peers)]
         if device == "cuda" and passes == "forward" and T <= SHORT:
             for group in ways:
-                group |= {f"{name}, graph": _replayed(way) for name, way in group.items()}
+                group |= {f"{name}, graph": replayed(way) for name, way in group.items()}
         return Case(passes, *ways, partial(truth, names), {name: tolerance[name] for name in names}, cost, untimed)
 
     return [

@@ -62,14 +62,14 @@ def cases(shape, device):
         compiled = torch.compile(eager)
         peers["torch.compile"] = lambda: compiled(scores, totals)
         for ways in (ours, peers):
-            ways |= {f"{name}, graph": _replayed(step) for name, step in ways.items()}
+            ways |= {f"{name}, graph": replayed(step) for name, step in ways.items()}
     untimed = {"seqlab Triton": INTERPRETED} if interpreting() else {}
     ways = [{name: checked(step) for name, step in group.items()} for group in (ours, peers)]
     must = cost.beam_step_cost(B, K, V, width, dtype.itemsize)
     return [Case("forward", *ways, truth, TOLERANCE, must, untimed)]
 
 
-def _replayed(step):
+def replayed(step):
     """Record the launches of a step at its first call; from then on launch them all at once."""
     recorded = []
 

@@ -5,6 +5,8 @@ import json
 from math import inf, log2
 from pathlib import Path
 
+import torch
+
 MEASUREMENTS = Path(__file__).parent / "measurements"
 REACH = 1.0  # powers of two: a measurement speaks for half to double of the first size
 
@@ -51,6 +53,31 @@ def fastest(kernel, device_name, shape, passes="forward and backward", ways=None
     latest = max(date for distance, date in near if distance == nearest)
     times = near[nearest, latest]
     return min(times, key=times.get)
+
+
+def fastest_backend(benchmark, ways, tensor, sizes, wanted):
+    """Name the backend that was fastest near these sizes on the device of a CUDA tensor.
+
+    Parameters
+    ----------
+    benchmark : as in `fastest`.
+    ways : dict from the names that the benchmark gives to the backends that they stand for.
+    tensor : on the device; its data type is the one that is asked for.
+    sizes : dict from name to size, what decides the speed first.
+    wanted : whether a gradient is wanted.
+
+    Returns
+    -------
+    backend : one of the values of `ways`, or None where nothing near was measured.
+    """
+    shape = (*sizes.items(), ("dtype", str(tensor.dtype).removeprefix("torch.")))
+    device = torch.cuda.get_device_name(tensor.device)
+    return ways.get(_remembered(benchmark, tuple(ways), device, shape, "forward and backward" if wanted else "forward"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _remembered(benchmark, ways, device, shape, passes):
+    return fastest(benchmark, device, dict(shape), passes, ways=ways)
 
 
 def _distance(shape, measured):

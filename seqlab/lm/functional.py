@@ -1,6 +1,5 @@
 """Cross-entropy as torch functions: over given scores, and over the scores of a linear layer, which are never whole."""
 
-import functools
 from numbers import Integral
 
 import torch
@@ -8,7 +7,7 @@ import torch.nn.functional as F
 
 from seqlab.kernels import pick_backend
 from seqlab.kernels.gradients import narrowed, refuse_second_derivative
-from seqlab.kernels.measured import fastest
+from seqlab.kernels.measured import fastest_backend
 from seqlab.lm.cost import chunk_rows
 from seqlab.shapes import check_shape
 
@@ -320,15 +319,7 @@ def _way(benchmark, backend, sizes, wanted, *tensors):
     way = pick_backend(backend, *tensors)
     if backend != "auto" or way == "torch":
         return way
-    shape = (*sizes.items(), ("dtype", str(tensors[0].dtype).removeprefix("torch.")))
-    return _measured(benchmark, torch.cuda.get_device_name(tensors[0].device), shape, wanted) or way
-
-
-@functools.lru_cache(maxsize=1024)
-def _measured(benchmark, device, shape, wanted):
-    passes = "forward and backward" if wanted else "forward"
-    ways = WAYS[benchmark]
-    return ways.get(fastest(benchmark, device, dict(shape), passes, ways=tuple(ways)))
+    return fastest_backend(benchmark, WAYS[benchmark], tensors[0], sizes, wanted) or way
 
 
 def _check_float(name, tensor):

@@ -11,7 +11,10 @@ from seqlab.attention.functional import (
     masked_softmax,
     scaled_dot_product_attention,
 )
-from seqlab.kernels import has_triton  # first: it chooses Triton's interpreter where there is no GPU
+from seqlab.kernels import (
+    has_triton,  # first: it chooses Triton's interpreter where there is no GPU
+    measured,
+)
 
 
 def draw(*shape, seed=0):
@@ -310,8 +313,8 @@ def test_on_a_gpu_the_fastest_measured_way_is_taken(monkeypatch, name):
     monkeypatch.setattr(functional, "pick_backend", lambda backend, *tensors: "triton")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Paper GPU")
     asked = []
-    monkeypatch.setattr(functional, "fastest", lambda *a, **k: asked.append((a, k)) or "eager")
-    functional._measured.cache_clear()
+    monkeypatch.setattr(measured, "fastest", lambda *a, **k: asked.append((a, k)) or "eager")
+    measured._remembered.cache_clear()
     if name == "flash":
         query, key, value = (t.float() for t in triple())
         ours, want = scaled_dot_product_attention(query, key, value), F.scaled_dot_product_attention(query, key, value)
@@ -321,7 +324,7 @@ def test_on_a_gpu_the_fastest_measured_way_is_taken(monkeypatch, name):
         _, ours = additive_attention(query, key, key, v)
         want = (torch.tanh(query[:, :, None] + key[:, None]) @ v).softmax(-1)
         sizes = {"T": 6, "D": 5, "B": 2}
-    functional._measured.cache_clear()
+    measured._remembered.cache_clear()
     assert torch.allclose(ours, want, atol=1e-6)
     (benchmark, device, shape, passes), _ = asked[0]
     assert (benchmark, device, passes) == (name, "Paper GPU", "forward")

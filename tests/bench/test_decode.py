@@ -48,7 +48,7 @@ def test_full_shapes_hold_the_size_of_the_book_s_claim():
     assert must.floor(H200) == pytest.approx(19.5e-6, rel=0.01)
 
 
-def test_a_graph_is_recorded_once_and_then_replayed(monkeypatch):
+def test_a_graph_is_recorded_once_and_thenreplayed(monkeypatch):
     """With stand-ins for CUDA's objects, which not every machine has."""
     replays, calls = [], []
 
@@ -65,7 +65,7 @@ def test_a_graph_is_recorded_once_and_then_replayed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
-    run = decode._replayed(lambda: calls.append(len(calls)) or calls[-1])
+    run = decode.replayed(lambda: calls.append(len(calls)) or calls[-1])
     assert [run(), run(), run()] == [3, 3, 3]  # three calls to warm up, the fourth is recorded
     assert len(calls) == 4
     assert len(replays) == 3

@@ -402,7 +402,7 @@ def test_auto_takes_what_was_measured_to_be_fastest(monkeypatch, tmp_path):
     monkeypatch.setattr(measured, "MEASUREMENTS", tmp_path)
     monkeypatch.setattr(functional, "pick_backend", lambda backend, *t: "triton" if backend == "auto" else backend)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
-    functional._measured.cache_clear()
+    measured._remembered.cache_clear()
 
     def way(V, backend="auto", wanted=True, benchmark="cross_entropy"):
         return functional._way(benchmark, backend, {"V": V, "B": 1000}, wanted, torch.zeros(1))

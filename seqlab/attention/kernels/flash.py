@@ -25,9 +25,10 @@ import torch
 import triton
 
 from seqlab.attention.kernels import flash_tiles
-from seqlab.attention.kernels.common import check_numbers, number_types
+from seqlab.attention.kernels.common import check_numbers
 from seqlab.kernels import pick_backend
 from seqlab.kernels.gradients import refuse_second_derivative
+from seqlab.kernels.numbers import number_types
 
 LARGEST = 256  # numbers of a query, or of a value, whose sums fit the registers of a program
 FAR = 2**31 // 256  # a stride with which a tile of 256 rows stays within 32 bits

@@ -2,22 +2,6 @@
 
 import numpy as np
 
-from seqlab.shapes import check_shape
-
-
-def check(name, array, expected):
-    """Give the sizes of a NumPy array of floats; raise ValueError, naming it, when it is none or has another shape."""
-    check_floats(name, array)
-    return check_shape(name, array, expected)
-
-
-def check_floats(name, array):
-    """Raise ValueError, naming it, when something is no NumPy array of floats."""
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} holds {array.dtype}; it must hold floats, {name}.astype(float)")
-
 
 def check_mask(mask, shape):
     """Raise ValueError when a mask is neither None nor a bool array that broadcasts to `shape`."""

@@ -6,7 +6,8 @@ values, one below the other; a head owns E / heads neighbouring rows of each.
 
 import numpy as np
 
-from seqlab.attention.reference.checks import check, check_mask
+from seqlab.arrays import check_floats
+from seqlab.attention.reference.checks import check_mask
 from seqlab.attention.reference.scores import scaled_dot_score, scaled_dot_score_backward
 from seqlab.attention.reference.weighting import attention_backward, attention_forward
 
@@ -28,7 +29,7 @@ def split_heads(x, heads):
     ValueError
         when the shape does not fit or E is no multiple of heads.
     """
-    B, T, E = check("x", x, ("B", "T", "E")).values()
+    B, T, E = check_floats("x", x, ("B", "T", "E")).values()
     if heads < 1 or E % heads:
         raise ValueError(f"x has shape {x.shape} and heads is {heads}; its last size must be a multiple of heads")
     return x.reshape(B, T, heads, -1).swapaxes(1, 2).reshape(B * heads, T, -1)
@@ -51,7 +52,7 @@ def join_heads(parts, heads):
     ValueError
         when the shape does not fit or the first size is no multiple of heads.
     """
-    rows, T, _ = check("parts", parts, ("B * heads", "T", "D")).values()
+    rows, T, _ = check_floats("parts", parts, ("B * heads", "T", "D")).values()
     if heads < 1 or rows % heads:
         raise ValueError(f"parts has shape {parts.shape} and heads is {heads}; its first size must be a multiple of it")
     return parts.reshape(rows // heads, heads, T, -1).swapaxes(1, 2).reshape(rows // heads, T, -1)
@@ -82,13 +83,13 @@ def multihead_forward(query, key, value, W_in, b_in, W_out, b_out, heads, mask=N
     ValueError
         when a shape does not fit or an array holds another type.
     """
-    B, Tq, E = check("query", query, ("B", "Tq", "E")).values()
-    Tk = check("key", key, (B, "Tk", E))["Tk"]
-    check("value", value, (B, Tk, E))
+    B, Tq, E = check_floats("query", query, ("B", "Tq", "E")).values()
+    Tk = check_floats("key", key, (B, "Tk", E))["Tk"]
+    check_floats("value", value, (B, Tk, E))
     for name, array, shape in (("W_in", W_in, (3 * E, E)), ("b_in", b_in, (3 * E,))):
-        check(name, array, shape)
+        check_floats(name, array, shape)
     for name, array, shape in (("W_out", W_out, (E, E)), ("b_out", b_out, (E,))):
-        check(name, array, shape)
+        check_floats(name, array, shape)
     if mask is not None:
         mask = mask[:, None] if mask.ndim == 2 else mask
         check_mask(mask, (B, Tq, Tk))
@@ -121,7 +122,7 @@ def multihead_backward(doutput, cache):
         when doutput has another shape than the output or does not hold floats.
     """
     inputs, q, k, v, weights, joined, W_in, W_out, heads = cache
-    check("doutput", doutput, joined.shape)
+    check_floats("doutput", doutput, joined.shape)
     back = attention_backward(split_heads(doutput @ W_out, heads), v, weights)
     of_heads = scaled_dot_score_backward(back["scores"], q, k) | {"v": back["value"]}
     projected = [join_heads(of_heads[name], heads) for name in "qkv"]

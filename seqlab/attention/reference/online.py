@@ -5,7 +5,8 @@ The axes before the last two (sequences, heads) ride along. Milakov and Gimelshe
 
 import numpy as np
 
-from seqlab.attention.reference.checks import check, check_floats, check_mask
+from seqlab.arrays import check_floats
+from seqlab.attention.reference.checks import check_mask
 
 
 def online_softmax(scores, value, block=1):
@@ -99,9 +100,9 @@ def flash_backward(dcontext, q, k, v, context, logsumexp, block, causal=False, m
         when a shape does not fit, an array holds another type, or a block is below 1.
     """
     scale, mask = _check(q, k, v, block, mask, scale)
-    check("context", context, (*q.shape[:-1], v.shape[-1]))
-    check("dcontext", dcontext, context.shape)
-    check("logsumexp", logsumexp, q.shape[:-1])
+    check_floats("context", context, (*q.shape[:-1], v.shape[-1]))
+    check_floats("dcontext", dcontext, context.shape)
+    check_floats("logsumexp", logsumexp, q.shape[:-1])
     dq, dk, dv = (np.zeros(x.shape, np.result_type(q, k, v)) for x in (q, k, v))
     delta = (dcontext * context).sum(axis=-1)  # sum_j w_ij dw_ij, from what has no axis of keys
     for rows, tiles in _tiles(q.shape[-2], k.shape[-2], block, causal):
@@ -163,8 +164,8 @@ def _check(q, k, v, block, mask, scale):
             raise ValueError(f"{name} has shape {array.shape}; it must have shape (..., T, D)")
     Tq, D = q.shape[-2:]
     Tk = k.shape[-2]
-    check("k", k, (*q.shape[:-2], Tk, D))
-    check("v", v, (*q.shape[:-2], Tk, v.shape[-1]))
+    check_floats("k", k, (*q.shape[:-2], Tk, D))
+    check_floats("v", v, (*q.shape[:-2], Tk, v.shape[-1]))
     whole = (*q.shape[:-2], Tq, Tk)
     check_mask(mask, whole)
     for name, size in zip(("block of queries", "block of keys"), _pair(block), strict=True):

@@ -6,7 +6,7 @@ respect to the scores, then the arguments of its forward function, and gives a d
 
 import numpy as np
 
-from seqlab.attention.reference.checks import check
+from seqlab.arrays import check_floats
 
 
 def dot_score(q, k):
@@ -26,8 +26,8 @@ def dot_score(q, k):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    B, _, D = check("q", q, ("B", "Tq", "D")).values()
-    check("k", k, (B, "Tk", D))
+    B, _, D = check_floats("q", q, ("B", "Tq", "D")).values()
+    check_floats("k", k, (B, "Tk", D))
     return np.einsum("bid,bjd->bij", q, k)
 
 
@@ -48,7 +48,7 @@ def dot_score_backward(ds, q, k):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    check("ds", ds, dot_score(q, k).shape)
+    check_floats("ds", ds, dot_score(q, k).shape)
     return {"q": np.einsum("bij,bjd->bid", ds, k), "k": np.einsum("bij,bid->bjd", ds, q)}
 
 
@@ -90,7 +90,7 @@ def scaled_dot_score_backward(ds, q, k, scale=None):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    check("ds", ds, ("B", "Tq", "Tk"))
+    check_floats("ds", ds, ("B", "Tq", "Tk"))
     return dot_score_backward(ds * (q.shape[-1] ** -0.5 if scale is None else scale), q, k)
 
 
@@ -114,9 +114,9 @@ def bilinear_score(q, k, W):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    B, _, Dq = check("q", q, ("B", "Tq", "Dq")).values()
-    Dk = check("k", k, (B, "Tk", "Dk"))["Dk"]
-    check("W", W, (Dq, Dk))
+    B, _, Dq = check_floats("q", q, ("B", "Tq", "Dq")).values()
+    Dk = check_floats("k", k, (B, "Tk", "Dk"))["Dk"]
+    check_floats("W", W, (Dq, Dk))
     return dot_score(q @ W, k)
 
 
@@ -137,7 +137,7 @@ def bilinear_score_backward(ds, q, k, W):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    check("ds", ds, bilinear_score(q, k, W).shape)
+    check_floats("ds", ds, bilinear_score(q, k, W).shape)
     through = dot_score_backward(ds, q @ W, k)
     return {"q": through["q"] @ W.T, "k": through["k"], "W": np.einsum("bie,bid->ed", q, through["q"])}
 
@@ -183,7 +183,7 @@ def additive_score_backward(ds, q, k, W_q, W_k, v):
         when a shape does not fit or an array does not hold floats.
     """
     hidden = _hidden(q, k, W_q, W_k, v)  # (B, Tq, Tk, D)
-    check("ds", ds, hidden.shape[:3])
+    check_floats("ds", ds, hidden.shape[:3])
     d_sum = ds[..., None] * v * (1 - hidden**2)  # of W_q q + W_k k, a vector for each pair
     of_query, of_key = d_sum.sum(axis=2), d_sum.sum(axis=1)
     return {
@@ -197,9 +197,9 @@ def additive_score_backward(ds, q, k, W_q, W_k, v):
 
 def _hidden(q, k, W_q, W_k, v):
     """tanh(W_q q + W_k k) of every pair, (B, Tq, Tk, D)."""
-    D = check("v", v, ("D",))["D"]
-    B, _, Dq = check("q", q, ("B", "Tq", "Dq")).values()
-    Dk = check("k", k, (B, "Tk", "Dk"))["Dk"]
-    check("W_q", W_q, (D, Dq))
-    check("W_k", W_k, (D, Dk))
+    D = check_floats("v", v, ("D",))["D"]
+    B, _, Dq = check_floats("q", q, ("B", "Tq", "Dq")).values()
+    Dk = check_floats("k", k, (B, "Tk", "Dk"))["Dk"]
+    check_floats("W_q", W_q, (D, Dq))
+    check_floats("W_k", W_k, (D, Dk))
     return np.tanh((q @ W_q.T)[:, :, None] + (k @ W_k.T)[:, None])

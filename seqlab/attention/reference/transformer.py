@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqlab.attention.reference.checks import check
+from seqlab.arrays import check_floats
 from seqlab.attention.reference.multihead import multihead_backward, multihead_forward
 
 
@@ -48,9 +48,9 @@ def layer_norm_forward(x, gamma, beta, epsilon=1e-5):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    D = check("x", x, ("B", "T", "D"))["D"]
-    check("gamma", gamma, (D,))
-    check("beta", beta, (D,))
+    D = check_floats("x", x, ("B", "T", "D"))["D"]
+    check_floats("gamma", gamma, (D,))
+    check_floats("beta", beta, (D,))
     deviation = np.sqrt(x.var(axis=-1, keepdims=True) + epsilon)
     normal = (x - x.mean(axis=-1, keepdims=True)) / deviation
     return gamma * normal + beta, (normal, deviation, gamma)
@@ -76,7 +76,7 @@ def layer_norm_backward(dy, cache):
         when dy has another shape or does not hold floats.
     """
     normal, deviation, gamma = cache
-    check("dy", dy, normal.shape)
+    check_floats("dy", dy, normal.shape)
     d = dy * gamma
     moved = d.mean(axis=-1, keepdims=True)
     stretched = normal * (d * normal).mean(axis=-1, keepdims=True)
@@ -185,9 +185,9 @@ def _attend_back(dout, cache):
 def _think(x, parameters):
     W_1, b_1, W_2, b_2 = (parameters[name] for name in LINEAR)
     D = x.shape[-1]
-    hidden = check(LINEAR[0], W_1, ("hidden", D))["hidden"]
+    hidden = check_floats(LINEAR[0], W_1, ("hidden", D))["hidden"]
     for name, array, shape in zip(LINEAR[1:], (b_1, W_2, b_2), ((hidden,), (D, hidden), (D,)), strict=True):
-        check(name, array, shape)
+        check_floats(name, array, shape)
     h = np.maximum(x @ W_1.T + b_1, 0)
     return h @ W_2.T + b_2, (x, h, W_1, W_2)
 

@@ -8,7 +8,7 @@ of gradients named as the arguments.
 
 import numpy as np
 
-from seqlab.shapes import check_shape
+from seqlab.arrays import check_floats
 
 SMALLEST = 1e-12  # a vector shorter than this has no direction
 
@@ -29,11 +29,11 @@ def content_weights(memory, key, strength):
     Raises
     ------
     ValueError
-        when a shape does not fit.
+        when a shape does not fit or an array does not hold floats.
     """
-    sizes = check_shape("memory", memory, ("B", "rows", "width"))
+    sizes = check_floats("memory", memory, ("B", "rows", "width"))
     _check("key", key, sizes, "width")
-    check_shape("strength", strength, key.shape[:2])
+    check_floats("strength", strength, key.shape[:2])
     score = strength[..., None] * (_unit(key) @ _unit(memory).swapaxes(1, 2))
     e = np.exp(score - score.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
@@ -42,7 +42,7 @@ def content_weights(memory, key, strength):
 def content_weights_backward(dw, memory, key, strength):
     """Gradients of :eq:`content-addressing`: softmax, then the cosine; dw is (B, heads, rows)."""
     w = content_weights(memory, key, strength)
-    check_shape("dw", dw, w.shape)
+    check_floats("dw", dw, w.shape)
     k, M = _unit(key), _unit(memory)
     cosine = k @ M.swapaxes(1, 2)
     dscore = w * (dw - (dw * w).sum(axis=-1, keepdims=True))
@@ -69,18 +69,18 @@ def interpolate(w_content, w_before, gate):
     Raises
     ------
     ValueError
-        when a shape does not fit.
+        when a shape does not fit or an array does not hold floats.
     """
-    check_shape("w_content", w_content, ("B", "heads", "rows"))
-    check_shape("w_before", w_before, w_content.shape)
-    check_shape("gate", gate, w_content.shape[:2])
+    check_floats("w_content", w_content, ("B", "heads", "rows"))
+    check_floats("w_before", w_before, w_content.shape)
+    check_floats("gate", gate, w_content.shape[:2])
     g = gate[..., None]
     return g * w_content + (1 - g) * w_before
 
 
 def interpolate_backward(dw, w_content, w_before, gate):
     """Gradients of the gate in :eq:`location-addressing`; dw is (B, heads, rows)."""
-    check_shape("dw", dw, w_content.shape)
+    check_floats("dw", dw, w_content.shape)
     g = gate[..., None]
     return {"w_content": g * dw, "w_before": (1 - g) * dw, "gate": (dw * (w_content - w_before)).sum(axis=-1)}
 
@@ -100,7 +100,7 @@ def shift(w, s):
     Raises
     ------
     ValueError
-        when a shape does not fit, or the number of moves is even.
+        when a shape does not fit, an array does not hold floats, or the number of moves is even.
     """
     S = _reach(w, s)
     return sum(s[..., S + k, None] * np.roll(w, k, axis=-1) for k in range(-S, S + 1))
@@ -109,7 +109,7 @@ def shift(w, s):
 def shift_backward(dw, w, s):
     """Gradients of the convolution in :eq:`location-addressing`; dw is (B, heads, rows)."""
     S = _reach(w, s)
-    check_shape("dw", dw, w.shape)
+    check_floats("dw", dw, w.shape)
     moves = range(-S, S + 1)
     return {
         "w": sum(s[..., S + k, None] * np.roll(dw, -k, axis=-1) for k in moves),
@@ -132,10 +132,10 @@ def sharpen(w, gamma):
     Raises
     ------
     ValueError
-        when a shape does not fit, or an exponent is below 1.
+        when a shape does not fit, an array does not hold floats, or an exponent is below 1.
     """
-    check_shape("w", w, ("B", "heads", "rows"))
-    check_shape("gamma", gamma, w.shape[:2])
+    check_floats("w", w, ("B", "heads", "rows"))
+    check_floats("gamma", gamma, w.shape[:2])
     if not (gamma >= 1).all():
         raise ValueError(f"gamma holds {gamma.min():g}; it must be at least 1, or the weights would blur")
     # dividing by the largest first changes nothing in exact arithmetic and keeps the sum away from 0
@@ -146,7 +146,7 @@ def sharpen(w, gamma):
 def sharpen_backward(dw, w, gamma):
     """Gradients of :eq:`sharpening`; dw is (B, heads, rows). A weight of 0 stays 0 and gets none for gamma > 1."""
     sharp = sharpen(w, gamma)
-    check_shape("dw", dw, w.shape)
+    check_floats("dw", dw, w.shape)
     top = w.max(axis=-1, keepdims=True)
     g = gamma[..., None]
     centred = dw - (dw * sharp).sum(axis=-1, keepdims=True)
@@ -173,16 +173,16 @@ def read(memory, w):
     Raises
     ------
     ValueError
-        when a shape does not fit.
+        when a shape does not fit or an array does not hold floats.
     """
-    sizes = check_shape("memory", memory, ("B", "rows", "width"))
+    sizes = check_floats("memory", memory, ("B", "rows", "width"))
     _check("w", w, sizes, "rows")
     return w @ memory
 
 
 def read_backward(dr, memory, w):
     """Gradients of :eq:`memory-read`; dr is (B, heads, width)."""
-    check_shape("dr", dr, (*w.shape[:2], memory.shape[2]))
+    check_floats("dr", dr, (*w.shape[:2], memory.shape[2]))
     return {"memory": w.swapaxes(1, 2) @ dr, "w": dr @ memory.swapaxes(1, 2)}
 
 
@@ -204,7 +204,7 @@ def write(memory, w, erase, add):
     Raises
     ------
     ValueError
-        when a shape does not fit.
+        when a shape does not fit or an array does not hold floats.
     """
     return memory * _kept(memory, w, erase, add).prod(axis=1) + w.swapaxes(1, 2) @ add
 
@@ -212,7 +212,7 @@ def write(memory, w, erase, add):
 def write_backward(dmemory, memory, w, erase, add):
     """Gradients of :eq:`memory-write`; dmemory is (B, rows, width)."""
     kept = _kept(memory, w, erase, add)
-    check_shape("dmemory", dmemory, memory.shape)
+    check_floats("dmemory", dmemory, memory.shape)
     heads = range(w.shape[1])
     others = np.stack([np.delete(kept, h, axis=1).prod(axis=1) for h in heads], axis=1)
     dkept = (dmemory * memory)[:, None] * others  # (B, heads, rows, width)
@@ -226,10 +226,10 @@ def write_backward(dmemory, memory, w, erase, add):
 
 def _kept(memory, w, erase, add):
     """(B, heads, rows, width) what each head's erasing leaves of each number."""
-    sizes = check_shape("memory", memory, ("B", "rows", "width"))
+    sizes = check_floats("memory", memory, ("B", "rows", "width"))
     _check("w", w, sizes, "rows")
-    check_shape("erase", erase, (*w.shape[:2], sizes["width"]))
-    check_shape("add", add, erase.shape)
+    check_floats("erase", erase, (*w.shape[:2], sizes["width"]))
+    check_floats("add", add, erase.shape)
     return 1 - w[..., None] * erase[:, :, None]
 
 
@@ -247,8 +247,8 @@ def _unit_backward(du, v):
 
 def _reach(w, s):
     """How far a head moves: S of the 2 S + 1 moves."""
-    check_shape("w", w, ("B", "heads", "rows"))
-    moves = check_shape("s", s, (*w.shape[:2], "moves"))["moves"]
+    check_floats("w", w, ("B", "heads", "rows"))
+    moves = check_floats("s", s, (*w.shape[:2], "moves"))["moves"]
     if moves % 2 == 0 or moves > w.shape[2]:
         raise ValueError(
             f"s has {moves} moves; with {w.shape[2]} rows it needs an odd number of them, {w.shape[2]} at most"
@@ -257,4 +257,4 @@ def _reach(w, s):
 
 
 def _check(name, array, sizes, last):
-    check_shape(name, array, (sizes["B"], "heads", sizes[last]))
+    check_floats(name, array, (sizes["B"], "heads", sizes[last]))

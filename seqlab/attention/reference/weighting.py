@@ -5,7 +5,8 @@ A mask is True where attention may go. A query that may attend to nothing has we
 
 import numpy as np
 
-from seqlab.attention.reference.checks import check, check_floats, check_mask
+from seqlab.arrays import check_floats
+from seqlab.attention.reference.checks import check_mask
 from seqlab.shapes import check_shape
 
 
@@ -56,7 +57,7 @@ def masked_softmax_backward(dweights, weights):
         when a shape does not fit or an array does not hold floats.
     """
     check_floats("weights", weights)
-    check("dweights", dweights, weights.shape)
+    check_floats("dweights", dweights, weights.shape)
     mean = (weights * dweights).sum(axis=-1, keepdims=True)
     return weights * (dweights - mean)
 
@@ -80,8 +81,8 @@ def attention_forward(scores, value, mask=None):
     ValueError
         when a shape does not fit or an array holds another type.
     """
-    B, _, Tk = check("scores", scores, ("B", "Tq", "Tk")).values()
-    check("value", value, (B, Tk, "Dv"))
+    B, _, Tk = check_floats("scores", scores, ("B", "Tq", "Tk")).values()
+    check_floats("value", value, (B, Tk, "Dv"))
     weights = masked_softmax(scores, mask)
     return np.einsum("bij,bjd->bid", weights, value), weights
 
@@ -104,9 +105,9 @@ def attention_backward(dcontext, value, weights, dweights=None):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    B, Tq, Tk = check("weights", weights, ("B", "Tq", "Tk")).values()
-    Dv = check("value", value, (B, Tk, "Dv"))["Dv"]
-    check("dcontext", dcontext, (B, Tq, Dv))
+    B, Tq, Tk = check_floats("weights", weights, ("B", "Tq", "Tk")).values()
+    Dv = check_floats("value", value, (B, Tk, "Dv"))["Dv"]
+    check_floats("dcontext", dcontext, (B, Tq, Dv))
     through_sum = np.einsum("bid,bjd->bij", dcontext, value)
     total = through_sum if dweights is None else through_sum + dweights
     return {
@@ -135,8 +136,8 @@ def attention_weight(hs, h, mask=None):
     ValueError
         when a shape does not fit or an array holds another type.
     """
-    B, _, H = check("hs", hs, ("B", "T", "H")).values()
-    check("h", h, (B, H))
+    B, _, H = check_floats("hs", hs, ("B", "T", "H")).values()
+    check_floats("h", h, (B, H))
     return masked_softmax((hs * h[:, None]).sum(axis=2), mask)
 
 
@@ -158,9 +159,9 @@ def attention_weight_backward(da, hs, h, a):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    B, T, H = check("hs", hs, ("B", "T", "H")).values()
-    check("h", h, (B, H))
-    check("a", a, (B, T))
+    B, T, H = check_floats("hs", hs, ("B", "T", "H")).values()
+    check_floats("h", h, (B, H))
+    check_floats("a", a, (B, T))
     ds = masked_softmax_backward(da, a)[:, :, None]
     return {"hs": ds * h[:, None], "h": (ds * hs).sum(axis=1)}
 
@@ -182,8 +183,8 @@ def weighted_sum(hs, a):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    B, T, _ = check("hs", hs, ("B", "T", "H")).values()
-    check("a", a, (B, T))
+    B, T, _ = check_floats("hs", hs, ("B", "T", "H")).values()
+    check_floats("a", a, (B, T))
     return (hs * a[:, :, None]).sum(axis=1)
 
 
@@ -204,7 +205,7 @@ def weighted_sum_backward(dc, hs, a):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    check("dc", dc, weighted_sum(hs, a).shape)
+    check_floats("dc", dc, weighted_sum(hs, a).shape)
     return {"hs": a[:, :, None] * dc[:, None], "a": (hs * dc[:, None]).sum(axis=2)}
 
 
@@ -247,7 +248,7 @@ def local_centers_backward(dp, h, W_p, v_p, lengths):
         when a shape does not fit or an array does not hold floats.
     """
     hidden = _hidden_of_center(h, W_p, v_p, lengths)
-    check("dp", dp, h.shape[:2])
+    check_floats("dp", dp, h.shape[:2])
     y = _sigmoid(hidden @ v_p)
     da = dp * lengths[:, None] * y * (1 - y)  # before the sigmoid
     d_sum = da[..., None] * v_p * (1 - hidden**2)
@@ -304,7 +305,7 @@ def local_weights_backward(dweights, scores, p, window, gaussian=True, mask=None
         when a shape does not fit, an array holds another type, or the window is not positive.
     """
     weights, falloff, distance = _local(scores, p, window, gaussian, mask)
-    check("dweights", dweights, scores.shape)
+    check_floats("dweights", dweights, scores.shape)
     dp = np.zeros_like(p)
     if gaussian:  # d falloff / d p = falloff * distance / sigma^2
         dp = (dweights * weights * falloff * distance).sum(axis=2) / (window / 2) ** 2
@@ -312,8 +313,8 @@ def local_weights_backward(dweights, scores, p, window, gaussian=True, mask=None
 
 
 def _local(scores, p, window, gaussian, mask):
-    B, Tq, Tk = check("scores", scores, ("B", "Tq", "Tk")).values()
-    check("p", p, (B, Tq))
+    B, Tq, Tk = check_floats("scores", scores, ("B", "Tq", "Tk")).values()
+    check_floats("p", p, (B, Tq))
     check_mask(mask, scores.shape)
     if not window > 0:
         raise ValueError(f"window is {window}; it must be a positive number of source steps")
@@ -325,9 +326,9 @@ def _local(scores, p, window, gaussian, mask):
 
 
 def _hidden_of_center(h, W_p, v_p, lengths):
-    B, _, H = check("h", h, ("B", "Tq", "H")).values()
-    D = check("v_p", v_p, ("D",))["D"]
-    check("W_p", W_p, (D, H))
+    B, _, H = check_floats("h", h, ("B", "Tq", "H")).values()
+    D = check_floats("v_p", v_p, ("D",))["D"]
+    check_floats("W_p", W_p, (D, H))
     check_shape("lengths", lengths, (B,))
     return np.tanh(h @ W_p.T)
 

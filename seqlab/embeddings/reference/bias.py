@@ -9,7 +9,8 @@ from math import comb
 
 import numpy as np
 
-from seqlab.embeddings.reference.checks import check_choice, check_floats, check_ids, check_whole
+from seqlab.arrays import check_floats
+from seqlab.embeddings.reference.checks import check_choice, check_ids, check_whole
 from seqlab.embeddings.reference.vectors import cosine_similarity, unit
 
 METHODS = ("pca", "difference")

@@ -5,15 +5,6 @@ import numpy as np
 from seqlab.shapes import check_shape
 
 
-def check_floats(name, array, expected):
-    """Give the sizes of a NumPy array of floats; raise ValueError, naming it, when it is none or has another shape."""
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} holds {array.dtype}; it must hold floats, {name}.astype(float)")
-    return check_shape(name, array, expected)
-
-
 def check_ids(name, ids, size, expected=None, padded=False):
     """Give ids as an array; raise ValueError, naming it, where one is no row of a table with `size` rows.
 

@@ -5,7 +5,8 @@ Letters: V words, D dimensions, n counts that are not 0.
 
 import numpy as np
 
-from seqlab.embeddings.reference.checks import check_floats, check_ids
+from seqlab.arrays import check_floats
+from seqlab.embeddings.reference.checks import check_ids
 from seqlab.embeddings.reference.losses import embedding_backward
 
 

@@ -10,7 +10,8 @@ and two ways to make h (skip-gram: the centre's vector; CBOW: the mean of the co
 
 import numpy as np
 
-from seqlab.embeddings.reference.checks import check_floats, check_ids
+from seqlab.arrays import check_floats
+from seqlab.embeddings.reference.checks import check_ids
 
 
 def embedding_forward(E, ids):

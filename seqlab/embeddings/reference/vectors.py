@@ -5,7 +5,8 @@ Letters: V words, D dimensions.
 
 import numpy as np
 
-from seqlab.embeddings.reference.checks import check_choice, check_floats, check_ids, check_whole
+from seqlab.arrays import check_floats
+from seqlab.embeddings.reference.checks import check_choice, check_ids, check_whole
 
 METHODS = ("add", "multiply")
 EPSILON = 1e-3  # keeps the product from dividing by 0

@@ -4,10 +4,9 @@ import torch
 import triton
 import triton.language as tl
 
-from seqlab.kernels import interpreting, pick_backend, tuned
+from seqlab.kernels import pick_backend, tuned
+from seqlab.kernels.numbers import TYPES
 from seqlab.shapes import check_shape
-
-TYPES = {torch.float64: tl.float64, torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 
 
 def _worth_trying(configs, named_args, COLS, DOT, **others):
@@ -20,23 +19,6 @@ def _worth_trying(configs, named_args, COLS, DOT, **others):
 resident_tuned = tuned(
     [triton.Config({}, num_warps=warps) for warps in (1, 2, 4, 8, 16)], key=["COLS", "PRECISION"], prune=_worth_trying
 )
-
-
-def number_types(dtype):
-    """Choose how products are done: the data type, that of the sum, and how float32 is split.
-
-    In the interpreter the products of 16-bit numbers are done in float32: it cannot multiply bfloat16. On a GPU, three
-    tensor-core products keep float32's digits; one (tf32) does where torch's own products may use it too.
-    """
-    if dtype != torch.float32:
-        precision = "ieee"
-    else:
-        precision = "tf32x3" if torch.get_float32_matmul_precision() == "highest" else "tf32"
-    return {
-        "DOT": tl.float32 if interpreting() and dtype.itemsize < 4 else TYPES[dtype],
-        "ACC": tl.float64 if dtype == torch.float64 else tl.float32,
-        "PRECISION": precision,
-    }
 
 
 def padded(weights, slots, rows, columns):

@@ -29,6 +29,7 @@ import torch
 import triton
 import triton.language as tl
 
+from seqlab.kernels.numbers import number_types
 from seqlab.recurrent.kernels import common, sizes
 from seqlab.recurrent.kernels.cells import (
     gru_cell,
@@ -237,7 +238,7 @@ def _start(kernel, share, groups, state, tensors, numbers, constants):
         **numbers,
         **constants,
         **share.constants(),
-        **common.number_types(state.dtype),
+        **number_types(state.dtype),
         **share.options(state.dtype),
     )
 

@@ -14,6 +14,7 @@ import triton
 import triton.language as tl
 
 from seqlab.kernels.gradients import refuse_second_derivative
+from seqlab.kernels.numbers import number_types
 from seqlab.recurrent.kernels import common, grid
 from seqlab.recurrent.kernels.cells import (
     gru_cell,
@@ -124,14 +125,14 @@ def _backward(
 def _resident_forward(z, h0, W_hh, h, b_hh, a):
     B, T, H = h.shape
     M = common.padded(W_hh.unflatten(0, (3, H)).transpose(1, 2), 3, width(H), width(H))
-    constants = {"KEEP": a is not None, "ROWS": ROWS, "COLS": width(H), **common.number_types(z.dtype)}
+    constants = {"KEEP": a is not None, "ROWS": ROWS, "COLS": width(H), **number_types(z.dtype)}
     _forward[(triton.cdiv(B, ROWS),)](z, h0, M, b_hh, h, a, B, T, H, **constants)
 
 
 def _resident_backward(dh, W_hh, before, da, dh0, a, dq):
     B, T, H = dh.shape
     M = common.padded(W_hh.unflatten(0, (3, H)), 3, width(H), width(H))
-    constants = {"ROWS": ROWS, "COLS": width(H), **common.number_types(dh.dtype)}
+    constants = {"ROWS": ROWS, "COLS": width(H), **number_types(dh.dtype)}
     _backward[(triton.cdiv(B, ROWS),)](dh, M, a, before, da, dq, dh0, B, T, H, **constants)
 
 

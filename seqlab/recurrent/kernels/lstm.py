@@ -14,6 +14,7 @@ import triton
 import triton.language as tl
 
 from seqlab.kernels.gradients import refuse_second_derivative
+from seqlab.kernels.numbers import number_types
 from seqlab.recurrent.kernels import common, grid
 from seqlab.recurrent.kernels.cells import load, load4, lstm_cell, lstm_slopes, product, store, store4
 from seqlab.recurrent.kernels.common import resident_tuned
@@ -126,14 +127,14 @@ def _backward(
 def _resident_forward(z, h0, W_hh, h, c0, c, a):
     B, T, H = h.shape
     M = common.padded(W_hh.unflatten(0, (4, H)).transpose(1, 2), 4, width(H), width(H))
-    constants = {"KEEP": a is not None, "ROWS": ROWS, "COLS": width(H), **common.number_types(z.dtype)}
+    constants = {"KEEP": a is not None, "ROWS": ROWS, "COLS": width(H), **number_types(z.dtype)}
     _forward[(triton.cdiv(B, ROWS),)](z, h0, c0, M, h, c, a, B, T, H, **constants)
 
 
 def _resident_backward(dh, W_hh, da, dh0, dc, c0, c, a, dc0):
     B, T, H = dh.shape
     M = common.padded(W_hh.unflatten(0, (4, H)), 4, width(H), width(H))
-    constants = {"HAS_DC": dc is not None, "ROWS": ROWS, "COLS": width(H), **common.number_types(dh.dtype)}
+    constants = {"HAS_DC": dc is not None, "ROWS": ROWS, "COLS": width(H), **number_types(dh.dtype)}
     _backward[(triton.cdiv(B, ROWS),)](dh, dc, M, a, c, c0, da, dh0, dc0, B, T, H, **constants)
 
 

@@ -19,6 +19,7 @@ import triton.language as tl
 
 from seqlab.kernels import tuned
 from seqlab.kernels.gradients import refuse_second_derivative
+from seqlab.kernels.numbers import number_types
 from seqlab.recurrent.kernels import common, grid
 from seqlab.recurrent.kernels.cells import rnn_cell, rnn_slope
 from seqlab.recurrent.kernels.sizes import ROWS, chip_of, plan, width
@@ -80,7 +81,7 @@ def _launch_resident(inputs, first, M, h, out, relu, backward):
     B, T, H = inputs.shape
     M = common.padded(M[None], 1, width(H), width(H))
     constants = {"BACKWARD": backward, "RELU": relu, "ROWS": ROWS, "COLS": width(H)}
-    constants |= common.number_types(inputs.dtype)
+    constants |= number_types(inputs.dtype)
     _resident[(triton.cdiv(B, ROWS),)](inputs, first, M, h, out, B, T, H, **constants)
 
 

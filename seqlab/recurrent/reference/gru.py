@@ -7,7 +7,8 @@ much of the *old* state stays; the notes' update gate is 1 - z.
 
 import numpy as np
 
-from seqlab.recurrent.reference.checks import check, check_steps, check_truncate, check_weights
+from seqlab.arrays import check_floats
+from seqlab.recurrent.reference.checks import check_steps, check_truncate, check_weights
 from seqlab.recurrent.reference.squashing import sigmoid
 
 
@@ -48,8 +49,8 @@ def gru_step(x, h, W_ih, W_hh, b_ih, b_hh, reset_after=True):
         when a shape does not fit or an array does not hold floats.
     """
     H, D = check_weights(3, W_ih, W_hh, b_ih, b_hh)
-    B = check("x", x, ("B", D))["B"]
-    check("h", h, (B, H))
+    B = check_floats("x", x, ("B", D))["B"]
+    check_floats("h", h, (B, H))
     _, z, n = _gates(x, h, W_ih, W_hh, b_ih, b_hh, reset_after)
     return (1 - z) * n + z * h
 
@@ -75,7 +76,7 @@ def gru_forward(x, h0, W_ih, W_hh, b_ih, b_hh, reset_after=True):
     """
     H, D = check_weights(3, W_ih, W_hh, b_ih, b_hh)
     B, T = check_steps(x, D)
-    check("h0", h0, (B, H))
+    check_floats("h0", h0, (B, H))
     h, r, z, n = np.empty((4, B, T, H), np.result_type(x, h0, W_ih, W_hh, b_ih, b_hh))
     before = h0
     for t in range(T):
@@ -121,7 +122,7 @@ def gru_backward(dh, cache, truncate=None):
         when dh has another shape than the states, does not hold floats, or truncate is below 1.
     """
     x, h0, h, r, z, n, W_ih, W_hh, b_hh, reset_after = cache
-    check("dh", dh, h.shape)
+    check_floats("dh", dh, h.shape)
     check_truncate(truncate)
     H, T = h.shape[2], h.shape[1]
     W_hrz, W_hn = W_hh[: 2 * H], W_hh[2 * H :]

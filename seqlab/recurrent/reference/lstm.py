@@ -7,7 +7,8 @@ the other. There are two states: h, which the rest of the network hears, and the
 
 import numpy as np
 
-from seqlab.recurrent.reference.checks import check, check_steps, check_truncate, check_weights
+from seqlab.arrays import check_floats
+from seqlab.recurrent.reference.checks import check_steps, check_truncate, check_weights
 from seqlab.recurrent.reference.squashing import sigmoid
 
 
@@ -48,9 +49,9 @@ def lstm_step(x, h, c, W_ih, W_hh, b_ih, b_hh, peepholes=None):
         when a shape does not fit or an array does not hold floats.
     """
     H, D = check_weights(4, W_ih, W_hh, b_ih, b_hh, peepholes)
-    B = check("x", x, ("B", D))["B"]
-    check("h", h, (B, H))
-    check("c", c, (B, H))
+    B = check_floats("x", x, ("B", D))["B"]
+    check_floats("h", h, (B, H))
+    check_floats("c", c, (B, H))
     *_, o, c = _gates(x, h, c, W_ih, W_hh, b_ih, b_hh, peepholes)
     return o * np.tanh(c), c
 
@@ -76,8 +77,8 @@ def lstm_forward(x, h0, c0, W_ih, W_hh, b_ih, b_hh, peepholes=None):
     """
     H, D = check_weights(4, W_ih, W_hh, b_ih, b_hh, peepholes)
     B, T = check_steps(x, D)
-    check("h0", h0, (B, H))
-    check("c0", c0, (B, H))
+    check_floats("h0", h0, (B, H))
+    check_floats("c0", c0, (B, H))
     h, c, i, f, g, o = np.empty((6, B, T, H), np.result_type(x, h0, c0, W_ih, W_hh, b_ih, b_hh))
     h_before, c_before = h0, c0
     for t in range(T):
@@ -129,9 +130,9 @@ def lstm_backward(dh, cache, dc=None, truncate=None):
         when dh or dc has another shape than the states, does not hold floats, or truncate is below 1.
     """
     x, h0, c0, h, c, i, f, g, o, W_ih, W_hh, peepholes = cache
-    check("dh", dh, h.shape)
+    check_floats("dh", dh, h.shape)
     if dc is not None:
-        check("dc", dc, h.shape)
+        check_floats("dc", dc, h.shape)
     check_truncate(truncate)
     B, T, H = h.shape
     p_i, p_f, p_o = np.zeros((3, 1), c.dtype) if peepholes is None else peepholes

@@ -6,7 +6,8 @@ W_ih (H, D) reads the input, W_hh (H, H) reads the state before, and there are t
 
 import numpy as np
 
-from seqlab.recurrent.reference.checks import check, check_steps, check_truncate, check_weights
+from seqlab.arrays import check_floats
+from seqlab.recurrent.reference.checks import check_steps, check_truncate, check_weights
 
 
 def rnn_step(x, h, W_ih, W_hh, b_ih, b_hh, nonlinearity="tanh"):
@@ -30,8 +31,8 @@ def rnn_step(x, h, W_ih, W_hh, b_ih, b_hh, nonlinearity="tanh"):
         when a shape does not fit, an array does not hold floats, or the nonlinearity is unknown.
     """
     H, D = check_weights(1, W_ih, W_hh, b_ih, b_hh)
-    B = check("x", x, ("B", D))["B"]
-    check("h", h, (B, H))
+    B = check_floats("x", x, ("B", D))["B"]
+    check_floats("h", h, (B, H))
     return _squash(x @ W_ih.T + b_ih + h @ W_hh.T + b_hh, nonlinearity)
 
 
@@ -52,9 +53,9 @@ def rnn_output(h, W_ya, b_y):
     ValueError
         when a shape does not fit or an array does not hold floats.
     """
-    H = check("W_ya", W_ya, ("K", "H"))["H"]
-    check("b_y", b_y, (W_ya.shape[0],))
-    check("h", h, ("B", "T", H) if np.ndim(h) == 3 else ("B", H))
+    H = check_floats("W_ya", W_ya, ("K", "H"))["H"]
+    check_floats("b_y", b_y, (W_ya.shape[0],))
+    check_floats("h", h, ("B", "T", H) if np.ndim(h) == 3 else ("B", H))
     return h @ W_ya.T + b_y
 
 
@@ -79,7 +80,7 @@ def rnn_forward(x, h0, W_ih, W_hh, b_ih, b_hh, nonlinearity="tanh"):
     """
     H, D = check_weights(1, W_ih, W_hh, b_ih, b_hh)
     B, T = check_steps(x, D)
-    check("h0", h0, (B, H))
+    check_floats("h0", h0, (B, H))
     h = np.empty((B, T, H), np.result_type(x, h0, W_ih, W_hh, b_ih, b_hh))
     for t in range(T):
         h[:, t] = rnn_step(x[:, t], h[:, t - 1] if t > 0 else h0, W_ih, W_hh, b_ih, b_hh, nonlinearity)
@@ -106,7 +107,7 @@ def rnn_backward(dh, cache, truncate=None):
         when dh has another shape than the states, does not hold floats, or truncate is below 1.
     """
     x, h0, h, W_ih, W_hh, nonlinearity = cache
-    check("dh", dh, h.shape)
+    check_floats("dh", dh, h.shape)
     check_truncate(truncate)
     dx, dW_ih, dW_hh = np.zeros_like(x), np.zeros_like(W_ih), np.zeros_like(W_hh)
     db = np.zeros(h.shape[2], h.dtype)
