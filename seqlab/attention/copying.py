@@ -144,7 +144,7 @@ def train_turing(out, *, kind="turing", steps=4000, longest=20, seed=0, progress
     steps : how many batches.
     longest : vectors in the longest sequence of the training.
     seed : of the first weights and the batches.
-    progress : as in `seqlab.learning.learn`.
+    progress : True for a bar, False for silence, or a function `progress(done, steps, text)`.
     sizes : of the model, instead of those of `MODELS`.
 
     Returns
