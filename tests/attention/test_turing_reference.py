@@ -167,5 +167,7 @@ def test_wrong_arguments_are_named():
         turing.sharpen(w, np.full((B, HEADS), 0.5))
     with pytest.raises(ValueError, match=r"erase has shape \(2, 3, 4\); it must have shape \(2, 3, 5\)"):
         turing.write(M, w, np.ones((B, HEADS, 4)), np.ones((B, HEADS, 5)))
+    with pytest.raises(ValueError, match="w holds int64; it must hold floats"):
+        turing.read(M, np.eye(ROWS, dtype=np.int64)[[[3]] * B])
     with pytest.raises(ValueError, match=r"dr has shape \(2, 3, 7\)"):
         turing.read_backward(np.ones((B, HEADS, ROWS)), M, w)
