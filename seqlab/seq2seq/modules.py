@@ -59,10 +59,10 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         sizes = {"source_size": source_size, "target_size": target_size}
         sizes |= {"embedding": embedding, "hidden": hidden, "layers": layers}
-        if attention_size is not None and attention != "additive":
-            raise ValueError(f"attention_size is {attention_size} and attention {attention!r}; only 'additive' has one")
         looking = hidden if attention_size is None else attention_size
         _check(sizes | {"attention_size": looking}, cell, bidirectional, attention, dropout)
+        if attention_size is not None and attention != "additive":
+            raise ValueError(f"attention_size is {attention_size} and attention {attention!r}; only 'additive' has one")
         self.settings = sizes | {"cell": cell, "bidirectional": bidirectional, "reverse": reverse}
         self.settings |= {"peek": peek, "attention": attention, "attention_size": attention_size, "dropout": dropout}
         self.source_size, self.target_size, self.hidden, self.layers = source_size, target_size, hidden, layers
@@ -94,8 +94,8 @@ class EncoderDecoder(nn.Module):
         Returns
         -------
         state : dict of tensors whose first dimension is B, from which `step` goes on: "cell" the decoder's state,
-            (B, layers, H) once or, for an LSTM, twice; "sentence" (B, H) for peeking; for attention "values" (B, Tx, H),
-            "keys" (B, Tx, H) (or, with the additive score, as wide as its hidden layer) and "mask" (B, Tx); "weights"
+            (B, layers, H) once or, for an LSTM, twice; "sentence" (B, H) for peeking; for attention "values" (B, Tx, H)
+            and "keys" (B, Tx, H) (or, with the additive score, as wide as its layer), "mask" (B, Tx); "weights"
             (B, Tx) the attention of the last step, zeros before the first.
             What a model does not use is None.
 

@@ -19,6 +19,7 @@ OTHERS = [
     {"cell": "rnn", "peek": True},
     {"layers": 2, "attention": "dot"},
     {"layers": 2, "cell": "gru", "bidirectional": True, "attention": "additive", "peek": True},
+    {"attention": "additive", "attention_size": 2},
 ]
 
 
@@ -193,6 +194,8 @@ def test_the_settings_make_the_same_model_again():
         ({"hidden": 5, "bidirectional": True}, "hidden is 5; two directions need an even number"),
         ({"attention": "cosine"}, "attention is 'cosine'; it must be None, 'dot'"),
         ({"dropout": 1}, "dropout is 1; it must be a probability"),
+        ({"attention_size": 3}, "attention_size is 3 and attention None; only 'additive' has one"),
+        ({"attention": "additive", "attention_size": 0}, "attention_size is 0; it must be a whole number"),
     ],
 )
 def test_a_wrong_form_is_named(form, words):
