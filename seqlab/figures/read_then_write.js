@@ -41,7 +41,7 @@ export default {
       drawing.style.maxWidth = `${1.25 * across}px`;
       drawing.replaceChildren(...(over ? [over] : []), ...arrows,
         ...range(reading).flatMap((n) => [block(left(n), 8, encoder[n], !writing && n === reading - 1), word(middle(n), high + 26, read[n], !writing && n === reading - 1)]),
-        ...range(writing).flatMap((n) => [block(left(n), lower, decoder[n], n === t), word(middle(n) + (peek ? 4 : 0), lower - 8, written[n], n === t), word(middle(n), lower + high + 18, heard[n], false)]));
+        ...range(writing).flatMap((n) => [block(left(n), lower, decoder[n], n === t), word(middle(n) + (peek ? (written[n].length > 2 ? 13 : 4) : 0), lower - 8, written[n], n === t), word(middle(n), lower + high + 18, heard[n], false)]));
       drawing.ariaLabel = `The encoder has read ${read.slice(0, reading).join(" ")}. The decoder has written ${written.slice(0, writing).join(" ") || "nothing yet"}.`;
       question.value = `${model.get("chosen")}`;
       kind.value = model.get("kind");
