@@ -11,7 +11,16 @@ from seqlab.notebooks import ROOT, text_of
 
 BOOK = ROOT / "book"
 APPENDIX = BOOK / "appendix"
-ROOMS = ("text", "recurrent", "lm", "embeddings", "tsne")  # whose equations the chapters written so far derive
+ROOMS = (
+    "text",
+    "recurrent",
+    "lm",
+    "embeddings",
+    "tsne",
+    "decode",
+    "attention",
+    "seq2seq",
+)  # whose equations the chapters written so far derive
 HANGUL, KANA_HAN = re.compile("[\uac00-\ud7af]"), re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
 
