@@ -196,7 +196,7 @@ def test_a_file_of_the_other_kind_is_refused_with_the_command_that_makes_one(tmp
 
 
 def test_ctrl_c_writes_a_checkpoint_and_the_same_line_goes_on_to_the_same_end(tmp_path, brief):
-    sizes = ["--steps", "120", "--longest", "4", "--rows", "8", "--hidden", "8"]
+    sizes = ["--steps", "60", "--longest", "4", "--rows", "8", "--hidden", "8"]
     line = [sys.executable, "-m", "seqlab.cli", "train", "turing", *sizes, "--out", tmp_path / "m.npz"]
     beside = tmp_path / "m.npz.checkpoint"
     with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
@@ -209,9 +209,9 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_line_goes_on_to_the_same_end(tm
     assert run.returncode == 130
     assert "run the same again to go on" in complaint
     log = train_turing(
-        tmp_path / "m.npz", steps=120, longest=4, progress=False, rows=8, hidden=8
+        tmp_path / "m.npz", steps=60, longest=4, progress=False, rows=8, hidden=8
     )  # from the checkpoint on
-    whole = train_turing(tmp_path / "w.npz", steps=120, longest=4, progress=False, rows=8, hidden=8)
+    whole = train_turing(tmp_path / "w.npz", steps=60, longest=4, progress=False, rows=8, hidden=8)
     assert log["history"]["loss"] == whole["history"]["loss"]
     assert log["copies"] == whole["copies"]
 
