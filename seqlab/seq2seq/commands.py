@@ -54,7 +54,7 @@ def dates(
     out: Out,
     attention: Annotated[bool, typer.Option(help="Additive attention, or one fixed vector.")] = True,
     epochs: Epochs = 2,
-    pairs: Pairs = 120_000,
+    pairs: Pairs = 200_000,
     embedding: Embedding = 16,
     hidden: EvenHidden = 128,
     lr: Rate = 4e-3,

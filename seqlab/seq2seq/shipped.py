@@ -41,7 +41,7 @@ def addition_pairs(pairs=45_000, digits=3, seed=0):
     return _split(data.addition, pairs, min(HELD_OUT["addition"], pairs // 9 + 1), seed=seed, digits=digits)
 
 
-def dates_pairs(pairs=120_000, seed=0):
+def dates_pairs(pairs=200_000, seed=0):
     """Dates to learn from and dates to be asked, in all languages and calendars.
 
     Parameters
@@ -122,7 +122,7 @@ def train_addition(
 
 
 def train_dates(
-    out, attention=True, *, epochs=2, pairs=120_000, embedding=16, hidden=128, lr=4e-3, seed=0, progress=True
+    out, attention=True, *, epochs=2, pairs=200_000, embedding=16, hidden=128, lr=4e-3, seed=0, progress=True
 ):
     """Train a model that reads dates in many languages and calendars, and write it with its log.
 
