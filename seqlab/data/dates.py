@@ -59,7 +59,7 @@ def dates(n, seed=0, locales=None, calendars=None):
     ----------
     n : how many, at least 1.
     seed : the same seed gives the same dates, and fewer of them are the beginning of more.
-    locales : list of names such as "ko" or "en_GB", from `seqlab.data.dates.LOCALES`; None takes all 28.
+    locales : list of names such as "ko" or "en_GB", from ``seqlab.data.dates.LOCALES``; None takes all 28.
     calendars : list of "gregorian", "japanese", "buddhist", "minguo", "dangi"; None takes all.
 
     Returns
@@ -102,7 +102,7 @@ def spelled(date, locale, calendar="gregorian", style="long", place=None, after=
     Parameters
     ----------
     date : `datetime.date`.
-    locale : a name from `seqlab.data.dates.LOCALES`.
+    locale : a name from ``seqlab.data.dates.LOCALES``.
     calendar : "gregorian", "japanese", "buddhist", "minguo" or "dangi".
     style : "full" (with the weekday), "long" or "medium".
     place : None, or the code of a country, such as "KR", whose name in that language is put beside the date.

@@ -234,7 +234,7 @@ def train_captions(
     """Train a captioner and write it with its log.
 
     Adam with a rate that falls from `lr` to 0 in a straight line, 64 pictures at a time, gradients clipped at a norm
-    of 5. The four `seqlab.data.UNSEEN_PAIRS` of colour and kind are never shown.
+    of 5. The four ``seqlab.data.UNSEEN_PAIRS`` of colour and kind are never shown.
 
     Parameters
     ----------
