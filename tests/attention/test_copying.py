@@ -138,6 +138,7 @@ def test_a_run_writes_weights_and_log_and_the_same_seed_gives_the_same(kind, tmp
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
+@pytest.mark.slow
 def test_the_machine_learns_something(tmp_path, brief):
     log = train_turing(tmp_path / "m.npz", steps=240, longest=2, progress=False, **SMALL)
     assert log["history"]["loss"][-1] < 0.65 < np.log(2)  # what guessing pays
@@ -195,6 +196,7 @@ def test_a_file_of_the_other_kind_is_refused_with_the_command_that_makes_one(tmp
         load_turing("lstm", tmp_path / "bad.npz")
 
 
+@pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_and_the_same_line_goes_on_to_the_same_end(tmp_path, brief):
     sizes = ["--steps", "60", "--longest", "4", "--rows", "8", "--hidden", "8"]
     line = [sys.executable, "-m", "seqlab.cli", "train", "turing", *sizes, "--out", tmp_path / "m.npz"]

@@ -218,6 +218,7 @@ sentences = st.lists(st.sampled_from("abcd"), max_size=9)
 pairs = st.tuples(sentences, st.lists(sentences, min_size=1, max_size=4))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(pairs, min_size=1, max_size=6), st.integers(1, 5))
 def test_it_agrees_with_sacrebleu_on_any_corpus(corpus, max_n):

@@ -29,6 +29,7 @@ def padded(corpus):
     return hypotheses, lengths, references, reference_lengths
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(corpora, st.integers(1, 5))
 def test_sorting_counts_what_the_loops_count(corpus, max_n):

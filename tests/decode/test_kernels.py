@@ -67,6 +67,7 @@ def test_groups_and_tiles_may_end_anywhere(V, width, small_groups):
     check(*drawn(2, 3, V), width)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_both_backends_choose_the_same():
     scores, totals = drawn(3, 4, 40)

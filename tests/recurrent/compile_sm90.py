@@ -8,7 +8,8 @@ import torch
 
 from seqlab.bench import BENCHMARKS
 from seqlab.kernels import compile_for
-from seqlab.recurrent.kernels import common, grid, gru, lstm, rnn, sizes
+from seqlab.kernels.numbers import number_types
+from seqlab.recurrent.kernels import grid, gru, lstm, rnn, sizes
 from tests.sm90 import KINDS
 
 RESIDENT = {
@@ -39,7 +40,7 @@ def launches(cell, shape):
     """Kernels, constants and options of one shape; of a tuned kernel every configuration that would be tried."""
     dtype = getattr(torch, shape["dtype"])
     share = sizes.plan(cell, shape["H"], dtype, shape["B"], sizes.HOPPER)
-    numbers = common.number_types(dtype)
+    numbers = number_types(dtype)
     if share is not None:
         for kernel, constants in GRID:
             yield kernel, {"CELL": cell, **constants, **share.constants(), **numbers}, share.options(dtype)

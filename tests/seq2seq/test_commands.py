@@ -121,6 +121,7 @@ def test_the_grammar_s_loss_is_that_of_its_own_probabilities():
     assert math.isclose(shipped.grammar_loss(pairs), nll / sum(len(words) + 1 for words, _ in references[:3]))
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_the_command_line_loses_nothing(tmp_path):
     """A real process, a real signal: it says how to go on, and going on gives the weights of a straight run."""
     line = ["addition", "--out", "m.npz", "--hidden", "12", "--embedding", "6", "--epochs", "30", "--pairs", "1500"]

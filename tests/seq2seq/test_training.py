@@ -167,6 +167,7 @@ def test_an_answer_counts_when_all_of_it_is_right():
         exact_match(says, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", [None, "dot", "additive"])
 def test_a_small_model_learns_to_turn_words_around(attention):
     rng = np.random.default_rng(0)
