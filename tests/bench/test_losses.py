@@ -6,6 +6,7 @@ from seqlab.bench import BENCHMARKS, measure
 from seqlab.kernels import interpreting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cross_entropy", "linear_cross_entropy"])
 def test_every_way_is_right_and_what_can_be_timed_is(name):
     report = measure(BENCHMARKS[name], "small", repeat=1)

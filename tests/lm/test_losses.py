@@ -327,6 +327,7 @@ def forget_at_once(monkeypatch):
     monkeypatch.setattr(kernels, "rescale", followed(kernels.rescale))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DEVICE == "cuda", reason="counts what the CPU allocates; the benchmark reports a GPU's memory")
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize(

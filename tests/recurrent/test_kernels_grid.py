@@ -79,6 +79,7 @@ def test_the_gradient_of_the_cells_alone_is_enough():
     small(*errors("lstm", given, (None, torch.randn(2, 3, 5, device=launched.DEVICE))))
 
 
+@pytest.mark.slow
 @interpreted
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("H", [40, 63])
