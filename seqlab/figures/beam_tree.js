@@ -117,14 +117,14 @@ export default {
         says.replaceChildren(`Step ${step}: ${before} beginning${before > 1 ? "s" : ""} × ${V} words make ${before * V} continuations. The ${B > 1 ? `${B} likeliest beginnings stay` : "likeliest stays"}`,
           last.ended.length ? `, and ${last.ended.length > 1 ? `${last.ended.length} are` : "1 is"} finished.` : ".", stop);
       }
-      sums.hidden = list.hidden = !step;
+      list.hidden = !step;
       ends.hidden = !last?.results.length;
+      // before the end nothing is divided yet: say what α will do
+      sums.replaceChildren("Finished translations are ranked by log P / n", html("sup", {}, text(power, 1)), `. With n = 8 words that divides by ${text(8 ** power, 2)}.`);
       if (!step) return;
       const n = best.path.length, plus = best.logs.map((log) => (log < 0 ? `(${text(log)})` : text(log))).join(" + ");
       const right = sentence.right.indexOf(name(best.path)), tells = !sentence.right.length ? "" : right < 0 ? " It is not among the right translations." : ` It is one of the ${sentence.right.length} right translations${right ? "" : ", the most probable"}.`;
-      sums.replaceChildren(...(done
-        ? [html("b", {}, name(best.path) ? `“${name(best.path)}”` : "No word at all"), `${best.word === sentence.eos ? "" : " (not finished)"}: log P = ${plus} = `, number(best.total, (x) => text(x, 3)), ` nats. ${best.word === sentence.eos ? "With its end it" : "It"} has n = ${n} word${n > 1 ? "s" : ""}: ${text(best.total, 3)} / ${n}`, html("sup", {}, text(power, 1)), " = ", number(best.score, (x) => text(x, 3)), `.${tells}`]
-        : []));
+      if (done) sums.replaceChildren(html("b", {}, name(best.path) ? `“${name(best.path)}”` : "No word at all"), `${best.word === sentence.eos ? "" : " (not finished)"}: log P = ${plus} = `, number(best.total, (x) => text(x, 3)), ` nats. ${best.word === sentence.eos ? "With its end it" : "It"} has n = ${n} word${n > 1 ? "s" : ""}: ${text(best.total, 3)} / ${n}`, html("sup", {}, text(power, 1)), " = ", number(best.score, (x) => text(x, 3)), `.${tells}`);
       const some = [...last.candidates.filter(({ fate }) => fate !== "dropped"), ...last.candidates.filter(({ fate }) => fate === "dropped").slice(0, 2)];
       const whole = ({ path, word }) => `${name(path)}${word === sentence.eos ? " ■" : ""}`;
       list.replaceChildren(table(`Step ${step}: what stays, and the best of the rest`, ["beginning", "log P", "fate"],
