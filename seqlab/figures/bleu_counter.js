@@ -112,6 +112,7 @@ export default {
       });
       const none = !references.length;
       [counted, shares, formula, brief, key].forEach((part) => { part.hidden = none; });
+      [order, longest, smoothing, split].forEach((box) => { box.querySelector("input, select").disabled = none; });
       if (none) {
         line.replaceChildren(hypothesis.join(" "));
         says.replaceChildren("Tick a reference: without one there is nothing to hold the words against.");
