@@ -121,9 +121,13 @@ def browser(html):
 
 @pytest.fixture(scope="session")
 def visits(site, pages, written):
-    """Every page seen in light and dark, on a phone and on a desk; what Sphinx makes, one way each in turn."""
+    """Every page seen in light and in dark, on a phone and on a desk; what Sphinx makes, one way each in turn.
+
+    Width decides what fits, light or dark what can be read. So two visits see both of both: light on the phone and
+    dark on the desk for one page, the other way round for the next.
+    """
     ways = [(width, dark) for width in (PHONE, DESKTOP) for dark in (False, True)]
-    jobs = [(page, *way) for page in written for way in ways]
+    jobs = [(page, *way) for number, page in enumerate(written) for way in (ways[::3], ways[1:3])[number % 2]]
     jobs += [(page, *ways[number % 4]) for number, page in enumerate(sorted(set(pages) - set(written)))]
 
     def look(share):
