@@ -28,7 +28,7 @@ export default {
       label: "Text", value: `${model.get("chosen")}`, options: examples.map(({ name }, n) => [`${n}`, name]),
       change: (n) => { over = null; model.set("at", null); set("chosen", +n); },
     });
-    const text_ = html("p", { class: "spoken" }), drawing = svg("svg", { class: "attention", style: "max-width:34rem" });
+    const text_ = html("p", { class: "spoken" }), drawing = svg("svg", { class: "attention", role: "group", "aria-label": "What was read, what was written, and the lines of attention between them", style: "max-width:34rem" });
     const says = html("output", { class: "says" }), list = html("div"), all = button("All lines", () => { over = null; set("at", null); });
 
     const build = () => {
