@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seqlab.files import written_aside
+from seqlab.files import checkpoint_beside, written_aside
 
 
 def save_weights(out, model, log):
@@ -75,3 +75,17 @@ def checked_out(out):
     if not out.resolve().parent.is_dir():
         raise ValueError(f"out names {out}, but the folder {out.resolve().parent} does not exist: make it first")
     return out
+
+
+def check_result(out):
+    """Ask for the result of a finished run, which the checkpoint beside it would not make again.
+
+    Raises
+    ------
+    ValueError
+        when somebody has removed it.
+    """
+    if not Path(out).exists():
+        raise ValueError(
+            f"{out} is gone, and {checkpoint_beside(out)} is of a finished run: delete that and train again"
+        )

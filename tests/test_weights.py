@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqlab.weights import checked_out, load_weights, save_weights
+from seqlab.weights import check_result, checked_out, load_weights, save_weights
 
 
 def build(log):
@@ -46,3 +46,10 @@ def test_a_result_that_could_not_be_written_is_refused_before_the_training(tmp_p
         checked_out(tmp_path / "a.bin")
     with pytest.raises(ValueError, match="does not exist: make it first"):
         checked_out(tmp_path / "no" / "a.npz")
+
+
+def test_a_result_that_was_removed_is_missed(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"")
+    check_result(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=r"b\.npz is gone, and .*checkpoint is of a finished run"):
+        check_result(tmp_path / "b.npz")

@@ -14,7 +14,7 @@ from seqlab.lm.reference import perplexity
 from seqlab.lm.training import evaluate, train
 from seqlab.machine import described
 from seqlab.text import Vocabulary
-from seqlab.weights import checked_out, load_weights, save_weights
+from seqlab.weights import check_result, checked_out, load_weights, save_weights
 
 BATCH_SIZE, K, LR = 32, 64, 3e-3
 HELD_OUT = 0.05  # of the text, at its end
@@ -109,10 +109,7 @@ def train_letters(
         progress=progress,
         after_epoch=keep_the_best,
     )
-    if not out.exists():
-        raise ValueError(
-            f"{out} is gone, and {checkpoint_beside(out)} is of a finished run: delete that and train again"
-        )
+    check_result(out)
     model, _, kept = load_letters(out)
     measured = perplexity(*evaluate(model, ids[learnt:], batch_size=1))
     log = kept | {"history": history, "valid_perplexity": measured, "seconds": history["seconds"][-1]}

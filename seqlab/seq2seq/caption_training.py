@@ -14,7 +14,7 @@ from seqlab.lm.functional import cross_entropy
 from seqlab.machine import described
 from seqlab.seq2seq.captions import Captioner, Describer, load_captions
 from seqlab.text import Vocabulary, pad
-from seqlab.weights import checked_out, save_weights
+from seqlab.weights import check_result, checked_out, save_weights
 
 BATCH_SIZE = 64
 HELD_OUT = 600  # pictures of each kind, at the end of a run
@@ -297,10 +297,7 @@ def train_captions(
         progress=progress,
         after=lambda model, history: save_weights(out, model, log | {"history": history}),
     )
-    if not out.exists():
-        raise ValueError(
-            f"{out} is gone, and {checkpoint_beside(out)} is of a finished run: delete that and train again"
-        )
+    check_result(out)
     kept = load_captions(path=out)  # what is measured is what was rounded to 16 bits
     log |= {"history": history, "seconds": history["seconds"][-1]}
     log |= {pairs: measured(kept, scenes) for pairs, scenes in held_out(HELD_OUT, seed).items()}

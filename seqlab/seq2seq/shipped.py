@@ -14,7 +14,7 @@ from seqlab.seq2seq.modules import EncoderDecoder
 from seqlab.seq2seq.training import by_length, exact_match, pairs_batches, sequence_loss, validation_loss
 from seqlab.seq2seq.translator import Translator, vocabularies
 from seqlab.text import Vocabulary
-from seqlab.weights import checked_out, load_weights, save_weights
+from seqlab.weights import check_result, checked_out, load_weights, save_weights
 
 FOLDER = Path(__file__).parent
 BATCH_SIZE = 128
@@ -302,10 +302,7 @@ def _train(task, out, learnt, held_out, settings, options, split, *, lr, sort=1,
         progress=progress,
         after=lambda model, history: save_weights(out, model, log | {"history": history}),
     )
-    if not out.exists():
-        raise ValueError(
-            f"{out} is gone, and {checkpoint_beside(out)} is of a finished run: delete that and train again"
-        )
+    check_result(out)
     kept = _load(task, out)  # what is measured is what was rounded to 16 bits
     log |= {"history": history, "seconds": history["seconds"][-1]}
     log |= {name: share(kept, held_out) for name, share in measure.items()}
