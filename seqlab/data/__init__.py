@@ -26,6 +26,7 @@ from seqlab.data.shapes import (
     shapes_scenes,
 )
 from seqlab.data.shipped import book_text, places
+from seqlab.data.strips import digit_strips
 from seqlab.data.translations import tatoeba
 from seqlab.data.wordlists import debias_lists, glove_subset, google_analogies, wordsim353
 
@@ -41,6 +42,7 @@ __all__ = [
     "corpus_text",
     "dates",
     "debias_lists",
+    "digit_strips",
     "fetch",
     "first_names",
     "glove_subset",
