@@ -1,5 +1,6 @@
 """CTC in NumPy, float64, for one sequence: the equations of the chapter, one function each. No torch."""
 
+from seqlab.ctc.reference.decoding import CTCHypothesis, beam_decode, greedy_decode
 from seqlab.ctc.reference.errors import edit_distance, edits, label_error_rate
 from seqlab.ctc.reference.lattice import (
     brute_force,
@@ -18,6 +19,8 @@ from seqlab.ctc.reference.lattice import (
 )
 
 __all__ = [
+    "CTCHypothesis",
+    "beam_decode",
     "brute_force",
     "collapse",
     "ctc_backward",
@@ -27,6 +30,7 @@ __all__ = [
     "edits",
     "extend",
     "frames_needed",
+    "greedy_decode",
     "label_error_rate",
     "log_likelihood",
     "occupancies",
