@@ -8,6 +8,7 @@ from seqlab.figures.figure import Figure
 from seqlab.figures.gated import AdditivePath, GatesLab
 from seqlab.figures.gradients import BackwardGraph, ClipLab, MatrixPowers
 from seqlab.figures.language import PerplexityDie, TemperatureLab
+from seqlab.figures.lattice import CtcLattice
 from seqlab.figures.learned import HuffmanSteps, NoiseExponent
 from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
@@ -31,6 +32,7 @@ __all__ = [
     "CaptionLens",
     "ClipLab",
     "CooccurrenceWindow",
+    "CtcLattice",
     "DebiasSteps",
     "Figure",
     "FlashTiles",
