@@ -19,7 +19,7 @@ STAGES = {
     "lint": [[sys.executable, "-m", "ruff", "check", "."], [sys.executable, "-m", "ruff", "format", "--check", "."]],
     "unit": [[*PYTEST, *PARALLEL, "-m", "not slow and not site and not sandbox and not sm90"]],
     "slow": [[*PYTEST, *PARALLEL, "-m", "(slow or sm90) and not site and not sandbox"]],
-    "grader": [[*PYTEST, "-m", "sandbox and not site"]],
+    "grader": [[*PYTEST, *PARALLEL, "-m", "sandbox and not site"]],
     "book": [[sys.executable, "book/build.py"]],
     "site": [[*PYTEST, "-m", "site"]],
 }

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,13 @@ LOOK = """() => {
   };
 }"""
 
-# Half of a chapter's elements are the coloured words of its code, and axe looks behind each of them for minutes. A kind
-# of word is judged in the first block that shows it; a block without a new kind becomes plain text of the same size.
+# Half of a chapter's elements are the coloured words of its code, nearly all of a package page's are the parts of its
+# signatures, and axe looks behind each of them for minutes. A kind of word is judged in the first block that shows it; a
+# block without a new kind becomes plain text of the same size.
 PLAIN = """() => {
   const judged = new Set();
-  for (const block of document.querySelectorAll(".highlight pre")) {
-    const kinds = [...block.querySelectorAll("*")].map((e) => `${e.tagName} ${e.className}`);
+  for (const block of document.querySelectorAll(".highlight pre, dt.sig")) {
+    const kinds = [...block.querySelectorAll("*")].map((e) => `${block.tagName} ${e.tagName} ${e.className}`);
     if (kinds.every((kind) => judged.has(kind))) block.textContent = block.textContent;
     kinds.forEach((kind) => judged.add(kind));
   }
@@ -60,6 +62,34 @@ class Visit:
 
     def __str__(self):
         return f"{self.page} at {self.width} px, {'dark' if self.dark else 'light'}"
+
+
+class Kinds(HTMLParser):
+    """The kinds of elements on a page: names of tags with the classes that style them."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.found.add((tag, given.get("class"), given.get("role"), given.get("type")))
+
+
+def showing_something_new(html, pages):
+    """Those pages, in order, with a kind of element that no page before them has shown.
+
+    Sphinx makes a page for every source file, from one mould. What it can do wrong it does on each page that shows
+    the same kinds of elements.
+    """
+    seen, chosen = set(), []
+    for page in pages:
+        kinds = Kinds((html / page).read_text()).found
+        if not kinds <= seen:
+            chosen.append(page)
+        seen |= kinds
+    return chosen
 
 
 def settled(page):
@@ -120,15 +150,16 @@ def browser(html):
 
 
 @pytest.fixture(scope="session")
-def visits(site, pages, written):
-    """Every page seen in light and in dark, on a phone and on a desk; what Sphinx makes, one way each in turn.
+def visits(html, site, pages, written):
+    """Every written page seen in light and in dark, on a phone and on a desk; of what Sphinx makes, each kind of page.
 
     Width decides what fits, light or dark what can be read. So two visits see both of both: light on the phone and
     dark on the desk for one page, the other way round for the next.
     """
     ways = [(width, dark) for width in (PHONE, DESKTOP) for dark in (False, True)]
     jobs = [(page, *way) for number, page in enumerate(written) for way in (ways[::3], ways[1:3])[number % 2]]
-    jobs += [(page, *ways[number % 4]) for number, page in enumerate(sorted(set(pages) - set(written)))]
+    made = showing_something_new(html, sorted(set(pages) - set(written)))
+    jobs += [(page, *ways[number % 4]) for number, page in enumerate(made)]
 
     def look(share):
         seen = []
