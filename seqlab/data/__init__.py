@@ -14,6 +14,7 @@ from seqlab.data.made import agreement, copy_task, reviews, visits
 from seqlab.data.named import corpus_text
 from seqlab.data.names import tagged_sentences
 from seqlab.data.phrasebook import phrasebook, phrasebook_references, phrasebook_sources
+from seqlab.data.recordings import Recording, spoken_digits
 from seqlab.data.shapes import (
     SHAPE_COLOURS,
     SHAPE_KINDS,
@@ -35,6 +36,7 @@ __all__ = [
     "SHAPE_COLOURS",
     "SHAPE_KINDS",
     "UNSEEN_PAIRS",
+    "Recording",
     "addition",
     "agreement",
     "book_text",
@@ -65,6 +67,7 @@ __all__ = [
     "shapes_relation",
     "shapes_scenes",
     "spelled",
+    "spoken_digits",
     "tagged_sentences",
     "tatoeba",
     "visits",
