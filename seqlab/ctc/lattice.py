@@ -28,26 +28,26 @@ def losses_and_gradient(log_probs, targets, input_lengths, target_lengths, blank
     """
     T, B, _ = log_probs.shape
     states = extend(targets, blank)
-    own = log_probs.gather(2, states.expand(T, B, -1))  # (T, B, S): log y of each state
+    S, row = len(states), torch.arange(B, device=states.device)
+    own = log_probs[
+        :, row, states
+    ]  # (T, S, B): log y of each state; the batch is last, so that states lie apart in rows
     if not with_gradient:
-        log_alpha = _arrive(own, _jumps(states)).add_(own)
-        return 0.0 - _at_the_end(log_alpha, input_lengths, target_lengths), None
-    t, s = torch.arange(T, device=own.device), torch.arange(states.shape[1], device=own.device)
-    frames, row = t[:, None] < input_lengths, torch.arange(B, device=own.device)[:, None]
-    back_t = (input_lengths - 1 - t[:, None]).clamp(min=0)[:, :, None]  # the frame and the state seen from the end
-    back_s = (2 * target_lengths[:, None] - s).clamp(min=0)
-    jumps = torch.cat([_jumps(states), _jumps(states[row, back_s])])
-    both = _arrive(torch.cat([own, own[back_t, row, back_s]], dim=1), jumps)
-    log_alpha, log_beta = both[:, :B].add(own), both[:, B:][back_t, row, back_s]  # beta without the y of its frame
+        return 0.0 - _at_the_end(_arrive(own, _jumps(states)).add_(own), input_lengths, target_lengths), None
+    t, s = torch.arange(T, device=states.device)[:, None, None], torch.arange(S, device=states.device)[:, None]
+    back_t, back_s = (input_lengths - 1 - t).clamp(min=0), (2 * target_lengths - s).clamp(min=0)  # seen from the end
+    jumps = torch.cat([_jumps(states), _jumps(states[back_s, row])], dim=1)
+    both = _arrive(torch.cat([own, own[back_t, back_s, row]], dim=2), jumps)
+    log_alpha, log_beta = both[:, :, :B] + own, both[back_t, back_s, row + B]  # beta without the y of its frame
     log_prob = _at_the_end(log_alpha, input_lengths, target_lengths)
-    frames = frames & (log_prob > -math.inf)
-    inside = frames[:, :, None] & (s <= 2 * target_lengths[:, None])
-    log_gamma = log_alpha.add_(log_beta).sub_(log_prob[:, None])
-    gamma = log_gamma.masked_fill_(~inside, -math.inf).exp_()
+    possible = log_prob > -math.inf
+    share_of = torch.where(possible & (s <= 2 * target_lengths), log_prob, math.inf)  # (S, B)
+    gamma = log_alpha.add_(log_beta).sub_(share_of).exp_()
     gradient = log_probs.exp()
-    gradient[:, :, blank] -= gamma[:, :, 0::2].sum(2)
-    gradient.scatter_add_(2, targets.expand(T, B, -1), -gamma[:, :, 1::2])
-    return 0.0 - log_prob, gradient.masked_fill_(~frames[:, :, None], 0.0)
+    gradient[:, :, blank] -= gamma[:, 0::2].sum(1)
+    gradient.scatter_add_(2, targets.expand(T, B, -1), -gamma[:, 1::2].transpose(1, 2))
+    frames = (t < input_lengths) & possible
+    return 0.0 - log_prob, gradient.masked_fill_(~frames.transpose(1, 2), 0.0)
 
 
 def best_paths(log_probs, targets, input_lengths, target_lengths, blank):
@@ -64,57 +64,58 @@ def best_paths(log_probs, targets, input_lengths, target_lengths, blank):
     """
     T, B, _ = log_probs.shape
     states = extend(targets, blank)
-    S = states.shape[1]
-    own = log_probs.gather(2, states.expand(T, B, -1))
-    came_from = states.new_zeros(T, B, S)
-    best = own.new_full((T, B, S + 2), -math.inf)  # two columns at the left, from where nothing comes
-    best[0, :, 2:4] = own[0, :, :2]
-    jumps = _jumps(states)
+    S, row = len(states), torch.arange(B, device=states.device)
+    own = log_probs[:, row, states]
+    came_from = states.new_zeros(T, S, B)
+    best = own.new_full((T, S + 2, B), -math.inf)  # two rows above, from where nothing comes
+    best[0, 2:4] = own[0, :2]
+    jumps = _jumps(states).to(own.dtype)
     for t in range(1, T):
-        stay, move, jump = best[t - 1, :, 2:], best[t - 1, :, 1:-1], best[t - 1, :, :-2] + jumps
-        ahead, came_from[t] = torch.stack([stay, move, jump]).max(0)
-        torch.add(ahead, own[t], out=best[t, :, 2:])
-    ends = _last(best[:, :, 2:], input_lengths, target_lengths)
+        before = best[t - 1]
+        ahead, came_from[t] = torch.stack([before[2:], before[1:-1], before[:-2] + jumps]).max(0)
+        best[t, 2:] = ahead + own[t]
+    ends = _last(best[:, 2:], input_lengths, target_lengths)
     log_prob, end = torch.stack(ends).max(0)
-    log_prob, state = torch.where(input_lengths > 0, log_prob, ends[0]), 2 * target_lengths - end
-    paths, row = states.new_full((B, T), -1), torch.arange(B, device=own.device)
+    state = 2 * target_lengths - end
+    paths = states.new_full((B, T), -1)
     for t in reversed(range(T)):
         inside = (t < input_lengths) & (log_prob > -math.inf)
-        paths[:, t] = torch.where(inside, states[row, state], -1)
-        state = torch.where(inside, state - came_from[t, row, state], state)
+        paths[:, t] = torch.where(inside, states[state, row], -1)
+        state = torch.where(inside, state - came_from[t, state, row], state)
     return paths, log_prob
 
 
 def extend(targets, blank):
-    """(B, L) labels -> (B, 2L + 1) states: a blank before, between and after them."""
-    states = targets.new_full((targets.shape[0], 2 * targets.shape[1] + 1), blank)
-    states[:, 1::2] = targets
+    """(B, L) labels -> (2L + 1, B) states: a blank before, between and after them."""
+    states = targets.new_full((2 * targets.shape[1] + 1, targets.shape[0]), blank)
+    states[1::2] = targets.T
     return states
 
 
 def _jumps(states):
-    """(B, S): 0 where a path may come from two states before, over a blank to another label, else -Inf."""
+    """(S, B): 0 where a path may come from two states before, over a blank to another label, else -Inf."""
     jumps = torch.full(states.shape, -math.inf, device=states.device)
-    jumps[:, 2:].masked_fill_(states[:, 2:] != states[:, :-2], 0.0)  # from blank to blank, the two are equal
+    jumps[2:].masked_fill_(states[2:] != states[:-2], 0.0)  # from blank to blank, the two are equal
     return jumps
 
 
 def _arrive(own, jumps):
     """Sum over all beginnings up to where the y of their last frame is not yet counted, :eq:`ctc-alpha`.
 
-    own (T, R, S), jumps (R, S) -> (T, R, S). The result plus `own` is log alpha; for a sequence that is turned around
+    own (T, S, R), jumps (S, R) -> (T, S, R). The result plus `own` is log alpha; for a sequence that is turned around
     the result is the log beta of the second convention.
     """
-    T, R, S = own.shape
+    _, S, R = own.shape
     arrived = torch.full_like(own, -math.inf)
-    arrived[0, :, :2] = 0.0
-    log_alpha = own.new_full((R, S + 2), -math.inf)  # two columns at the left, from where nothing comes
-    stay, move, jump = log_alpha[:, 2:], log_alpha[:, 1:-1], log_alpha[:, :-2]
-    jumps = jumps.to(own.dtype)
-    stay.copy_(arrived[0] + own[0])
+    arrived[0, :2] = 0.0
+    log_alpha = own.new_full((S + 2, R), -math.inf)  # two rows above, from where nothing comes
+    stay, move, jump = log_alpha[2:], log_alpha[1:-1], log_alpha[:-2]
+    jumps, jumped = jumps.to(own.dtype), torch.empty_like(own[0])
+    torch.add(arrived[0], own[0], out=stay)
     for now, y in zip(arrived[1:], own[1:], strict=True):
         torch.logaddexp(stay, move, out=now)
-        torch.logaddexp(now, jump + jumps, out=now)
+        torch.add(jump, jumps, out=jumped)
+        torch.logaddexp(now, jumped, out=now)
         torch.add(now, y, out=stay)
     return arrived
 
@@ -125,11 +126,11 @@ def _at_the_end(log_alpha, input_lengths, target_lengths):
 
 
 def _last(log_alpha, input_lengths, target_lengths):
-    """(T, B, S) -> two of (B,): what the last frame has in the last blank and in the last label."""
+    """(T, S, B) -> two of (B,): what the last frame has in the last blank and in the last label."""
     row = torch.arange(len(input_lengths), device=log_alpha.device)
-    at = log_alpha[(input_lengths - 1).clamp(min=0), row]
-    blank, label = at[row, 2 * target_lengths], at[row, (2 * target_lengths - 1).clamp(min=0)]
-    label = label.masked_fill(target_lengths == 0, -math.inf)
+    last = (input_lengths - 1).clamp(min=0)
+    blank = log_alpha[last, 2 * target_lengths, row]
+    label = log_alpha[last, (2 * target_lengths - 1).clamp(min=0), row].masked_fill(target_lengths == 0, -math.inf)
     empty = torch.where(target_lengths == 0, 0.0, -math.inf).to(blank.dtype)  # the text of no frame
     none = input_lengths == 0
     return torch.where(none, empty, blank), label.masked_fill(none, -math.inf)
