@@ -48,7 +48,7 @@ def greedy_decode(log_probs, input_lengths=None, blank=0, *, backend="auto"):
         return kernels.greedy_decode(log_probs, lengths, blank)
     real = _real(lengths, T)
     if (log_probs.isnan().any(2) & real).any():
-        raise ValueError("log_probs holds NaN in a frame that counts")
+        raise ValueError("log_probs has NaN in a frame that counts")
     path = log_probs.argmax(2) if T else lengths.new_empty(T, B)
     new = torch.ones_like(real)
     new[1:] = path[1:] != path[:-1]
