@@ -137,6 +137,16 @@ def test_a_silent_example_is_a_copy_of_its_background():
         audio.training_example(background, [], [], np.random.default_rng(0), Ty=5, most=(1000, 0))
 
 
+def test_a_clip_without_room_is_left_out_and_one_that_is_too_long_is_an_error():
+    for seed in range(9):
+        rng = np.random.default_rng(seed)
+        x, _, events = audio.training_example(np.zeros(25), [np.ones(13)], [np.ones(20)], rng, Ty=5, most=(4, 4))
+        assert len(events) <= 1
+        assert x.sum() == sum(event.end + 1 - event.start for event in events)
+    with pytest.raises(ValueError, match="length is 26; with 25 steps"):
+        audio.training_example(np.zeros(25), [np.ones(26)], [], rng, Ty=5, most=(99, 0))
+
+
 def test_gain_is_in_decibels():
     assert audio.gain(np.ones(3), 20).tolist() == [10, 10, 10]
     assert np.allclose(audio.gain(np.ones(3), -6.0206), 0.5)

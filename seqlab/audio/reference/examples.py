@@ -9,6 +9,10 @@ from seqlab.arrays import check_floats
 TRIES = 1000  # draws of a place before it is said that there is none
 
 
+class NoRoom(ValueError):
+    """No free place was found."""
+
+
 class Event(NamedTuple):
     """A word that was laid over the background: first and last sample, both inside it, and whether to react to it."""
 
@@ -58,7 +62,7 @@ def place(length, steps, placed, rng):
     Raises
     ------
     ValueError
-        when the segment is longer than N, or no free place was found in 1000 draws.
+        when the segment is longer than N; `NoRoom`, which is one, when no free place was found in 1000 draws.
     """
     if not 1 <= length <= steps:
         raise ValueError(f"length is {length}; with {steps} steps it must be from 1 to {steps}")
@@ -67,7 +71,7 @@ def place(length, steps, placed, rng):
         segment = start, start + length - 1
         if not overlaps(segment, placed):
             return segment
-    raise ValueError(f"no free place for {length} of {steps} steps in {TRIES} draws: place fewer or shorter segments")
+    raise NoRoom(f"no free place for {length} of {steps} steps in {TRIES} draws: place fewer or shorter segments")
 
 
 def overlay(background, clip, start, gain=1.0):
@@ -137,7 +141,8 @@ def training_example(background, positives, negatives, rng, *, Ty, width=50, mos
     rng : NumPy generator.
     Ty : number of output steps; step t stands for the samples from t N / Ty on.
     width : ones after each trigger word, :eq:`trigger-labels`.
-    most : the largest number of trigger words and of other words; how many there are is drawn from 0 to that.
+    most : the largest number of trigger words and of other words; how many there are is drawn from 0 to that. A clip
+        for which there is no room any more is left out.
     decibels : lowest and highest gain of a clip; each clip's is drawn between.
 
     Returns
@@ -149,7 +154,7 @@ def training_example(background, positives, negatives, rng, *, Ty, width=50, mos
     Raises
     ------
     ValueError
-        when a clip does not fit, there is no free place, or there are trigger words to place and no clip.
+        when a clip is longer than the background, or there are trigger words to place and no clip.
     """
     N = check_floats("background", background, ("N",))["N"]
     x, events = background, []
@@ -158,7 +163,10 @@ def training_example(background, positives, negatives, rng, *, Ty, width=50, mos
             if not clips:
                 raise ValueError("positives is empty; give clips of the trigger word, or most=(0, ...)")
             clip = clips[rng.integers(len(clips))]
-            start, end = place(len(clip), N, [event[:2] for event in events], rng)
+            try:
+                start, end = place(len(clip), N, [event[:2] for event in events], rng)
+            except NoRoom:
+                continue
             x = overlay(x, clip, start, 10 ** (rng.uniform(*decibels) / 20))
             events.append(Event(start, end, positive))
     y = labels_after(Ty, [event.end * Ty // N for event in events if event.positive], width)
