@@ -12,6 +12,7 @@ from seqlab.figures.lattice import CtcLattice
 from seqlab.figures.learned import HuffmanSteps, NoiseExponent
 from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
+from seqlab.figures.sounding import SpectrogramPlayer
 from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
 from seqlab.figures.tiles import FlashTiles
@@ -46,6 +47,7 @@ __all__ = [
     "ReadThenWrite",
     "SequenceTensor",
     "SharedWeights",
+    "SpectrogramPlayer",
     "StackCost",
     "TemperatureLab",
     "TsneLive",
