@@ -1,12 +1,16 @@
 """The lattice of CTC in torch, for a whole batch: all states of all sequences in one step, a loop over the frames.
 
-Beta is the alpha of a sequence that is read from its end, so both run side by side in one loop. Letters as in the
-reference: T frames, B sequences, C classes, L labels, S = 2L + 1 states. Arguments come checked.
+Beta is the alpha of a sequence that is read from its end, so both run side by side in one loop. Every frame is measured
+from its own maximum: without that, log alpha grows with T and float32 has few digits left for the differences that make
+the gradient. Letters as in the reference: T frames, B sequences, C classes, L labels, S = 2L + 1 states. Arguments come
+checked.
 """
 
 import math
 
 import torch
+
+LEAST = -1e30  # stands for the maximum of a frame in which no path is possible: -Inf - LEAST is -Inf and no NaN
 
 
 def losses_and_gradient(log_probs, targets, input_lengths, target_lengths, blank, with_gradient=True):
@@ -29,24 +33,21 @@ def losses_and_gradient(log_probs, targets, input_lengths, target_lengths, blank
     T, B, _ = log_probs.shape
     states = extend(targets, blank)
     S, row = len(states), torch.arange(B, device=states.device)
-    own = log_probs[
-        :, row, states
-    ]  # (T, S, B): log y of each state; the batch is last, so that states lie apart in rows
+    own = log_probs[:, row, states]  # (T, S, B) log y of each state; the batch is last, so that a state is a whole row
     if not with_gradient:
-        return 0.0 - _at_the_end(_arrive(own, _jumps(states)).add_(own), input_lengths, target_lengths), None
+        arrived, scale = _arrive(own, _jumps(states))
+        return 0.0 - _at_the_end(arrived.add_(own), scale, input_lengths, target_lengths), None
     t, s = torch.arange(T, device=states.device)[:, None, None], torch.arange(S, device=states.device)[:, None]
     back_t, back_s = (input_lengths - 1 - t).clamp(min=0), (2 * target_lengths - s).clamp(min=0)  # seen from the end
     jumps = torch.cat([_jumps(states), _jumps(states[back_s, row])], dim=1)
-    both = _arrive(torch.cat([own, own[back_t, back_s, row]], dim=2), jumps)
+    both, scale = _arrive(torch.cat([own, own[back_t, back_s, row]], dim=2), jumps)
     log_alpha, log_beta = both[:, :, :B] + own, both[back_t, back_s, row + B]  # beta without the y of its frame
-    log_prob = _at_the_end(log_alpha, input_lengths, target_lengths)
-    possible = log_prob > -math.inf
-    share_of = torch.where(possible & (s <= 2 * target_lengths), log_prob, math.inf)  # (S, B)
-    gamma = log_alpha.add_(log_beta).sub_(share_of).exp_()
+    log_prob = _at_the_end(log_alpha, scale[:, :B], input_lengths, target_lengths)
+    gamma = log_alpha.add_(log_beta).masked_fill_(s > 2 * target_lengths, -math.inf).softmax(1)
     gradient = log_probs.exp()
     gradient[:, :, blank] -= gamma[:, 0::2].sum(1)
     gradient.scatter_add_(2, targets.expand(T, B, -1), -gamma[:, 1::2].transpose(1, 2))
-    frames = (t < input_lengths) & possible
+    frames = (t < input_lengths) & (log_prob > -math.inf)
     return 0.0 - log_prob, gradient.masked_fill_(~frames.transpose(1, 2), 0.0)
 
 
@@ -102,27 +103,31 @@ def _jumps(states):
 def _arrive(own, jumps):
     """Sum over all beginnings up to where the y of their last frame is not yet counted, :eq:`ctc-alpha`.
 
-    own (T, S, R), jumps (S, R) -> (T, S, R). The result plus `own` is log alpha; for a sequence that is turned around
-    the result is the log beta of the second convention.
+    own (T, S, R), jumps (S, R) -> arrived (T, S, R), scale (T, R). `arrived[t]` plus `own[t]` plus the sum of
+    `scale[: t + 1]` is log alpha; for a sequence that is turned around, without `own`, it is the log beta of the second
+    convention.
     """
-    _, S, R = own.shape
-    arrived = torch.full_like(own, -math.inf)
+    T, S, R = own.shape
+    arrived, scale = torch.full_like(own, -math.inf), own.new_zeros(T, R)
     arrived[0, :2] = 0.0
     log_alpha = own.new_full((S + 2, R), -math.inf)  # two rows above, from where nothing comes
     stay, move, jump = log_alpha[2:], log_alpha[1:-1], log_alpha[:-2]
     jumps, jumped = jumps.to(own.dtype), torch.empty_like(own[0])
     torch.add(arrived[0], own[0], out=stay)
-    for now, y in zip(arrived[1:], own[1:], strict=True):
+    for now, y, top in zip(arrived[1:], own[1:], scale[1:], strict=True):
+        torch.amax(stay, 0, out=top)
+        stay.sub_(top.clamp_(min=LEAST))
         torch.logaddexp(stay, move, out=now)
         torch.add(jump, jumps, out=jumped)
         torch.logaddexp(now, jumped, out=now)
         torch.add(now, y, out=stay)
-    return arrived
+    return arrived, scale
 
 
-def _at_the_end(log_alpha, input_lengths, target_lengths):
+def _at_the_end(log_alpha, scale, input_lengths, target_lengths):
     """Log-probability of every target, :eq:`ctc-marginal`."""
-    return torch.logaddexp(*_last(log_alpha, input_lengths, target_lengths))
+    behind = torch.arange(len(scale), device=scale.device)[:, None] >= input_lengths
+    return torch.logaddexp(*_last(log_alpha, input_lengths, target_lengths)) + scale.masked_fill(behind, 0.0).sum(0)
 
 
 def _last(log_alpha, input_lengths, target_lengths):
