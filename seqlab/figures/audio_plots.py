@@ -62,7 +62,9 @@ def framing_plot(x, rate, size, hop, window):
         here, down = slice(t * hop, t * hop + size), -2.0 * (t + 1)
         ax.axhline(down, color=INK, linewidth=0.5, alpha=0.3)
         ax.fill_between(ms[here], down - 0.9 * window, down + 0.9 * window, color=PALETTE[1], alpha=0.25)
-        ax.plot(ms[here], down + 0.9 * np.asarray(x[here]) * window / high, color=PALETTE[0], linewidth=1)
+        ax.plot(
+            ms[here], down + 0.9 * np.asarray(x[here]) * window / high, color=PALETTE[0], linestyle="-", linewidth=1
+        )
     ax.set_yticks([-2.0 * t for t in range(shown + 1)], ["sound", *(f"frame {t}" for t in range(shown))])
     ax.set(xlabel="milliseconds", xlim=(0, ms[N - 1]))
     ax.grid(visible=False)

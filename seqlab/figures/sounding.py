@@ -100,7 +100,7 @@ class SpectrogramPlayer(Figure):
 def setting(ms, N, rate):
     """Samples in a frame, from one frame to the next, and in a transform, as the figure's module chooses them."""
     size = max(2, int(ms * rate / 1000 + 0.5))
-    hop = max(1, int(max(0.005 * rate, N / 400) + 0.5))
+    hop = max(1, int(max(0.0025 * rate, N / 600) + 0.5))
     n_fft = 1 << int(np.ceil(np.log2(max(size, 0.064 * rate))))
     return size, hop, n_fft
 

@@ -62,7 +62,7 @@ export const melFilters = (M, n_fft, rate, low, high) => {
 
 // The setting that the figure uses for a window of some milliseconds: samples in a frame, from frame to frame, in a transform.
 export const setting = (ms, N, rate) => {
-  const size = Math.max(2, Math.round((ms * rate) / 1000)), hop = Math.max(1, Math.round(Math.max(0.005 * rate, N / 400)));
+  const size = Math.max(2, Math.round((ms * rate) / 1000)), hop = Math.max(1, Math.round(Math.max(0.0025 * rate, N / 600)));
   return { size, hop, n_fft: 2 ** Math.ceil(Math.log2(Math.max(size, 0.064 * rate))) };
 };
 
@@ -177,7 +177,7 @@ export default {
       arch, svg("g", { "clip-path": `url(#${clip})` }, image, cross), ticks,
       svg("line", { x1: right + 6, x2: right + 6, y1: from, y2: to, class: "axis" }), slice, mark,
       svg("text", { x: W - 2, y: from - 5, "text-anchor": "end", "font-size": 10 }, "at the cursor"),
-      svg("text", { x: left - 4, y: from - 5, "text-anchor": "end", "font-size": 10 }, "Hz"),
+      svg("text", { x: left - 5, y: from - 8, "text-anchor": "end", "font-size": 10 }, "Hz"),
       range(Math.floor(seconds / wider + 1e-9) + 1).map((n) => [
         svg("line", { x1: x(n * wider), x2: x(n * wider), y1: to, y2: to + 3, class: "axis" }),
         svg("text", { x: x(n * wider), y: H - 3, "text-anchor": "middle", "font-size": 10 }, text(n * wider, wider < 0.1 ? 2 : wider < 1 ? 1 : 0)),
