@@ -41,7 +41,8 @@ def ctc_loss(
         before it takes the mean over the batch.
     zero_infinity : True gives a target that has no path in its frames a loss of 0 and no gradient, instead of Inf and
         NaN.
-    backend : "torch" (a loop over the frames), "triton" (one kernel), or "auto": Triton on CUDA in float32, else torch.
+    backend : "torch" (a loop over the frames), "triton" (one kernel for all of them), or "auto": Triton on CUDA, torch
+        elsewhere.
 
     Returns
     -------
@@ -66,9 +67,13 @@ def ctc_loss(
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}; it must be 'none', 'mean' or 'sum'")
     targets, input_lengths, target_lengths = _fitted(log_probs, targets, input_lengths, target_lengths, blank)
-    backend = _choose(backend, log_probs)
-    wanted = torch.is_grad_enabled() and log_probs.requires_grad
-    losses = _Losses.apply(log_probs, targets, input_lengths, target_lengths, blank, zero_infinity, backend, wanted)
+    given = (log_probs, targets, input_lengths, target_lengths, blank)
+    if _choose(backend, log_probs, targets) == "triton":
+        from seqlab.ctc import kernels
+
+        losses = kernels.losses(*given, zero_infinity=zero_infinity)
+    else:
+        losses = _Losses.apply(*given, zero_infinity, torch.is_grad_enabled() and log_probs.requires_grad)
     if reduction == "sum":
         return losses.sum()
     if reduction == "mean":
@@ -111,37 +116,39 @@ def _fitted(log_probs, targets, input_lengths, target_lengths, blank):
     return targets, input_lengths, target_lengths
 
 
-def _choose(backend, log_probs):
-    """Pick "torch" or "triton"; the kernel computes in float32."""
-    if backend == "auto" and log_probs.dtype != torch.float32:
-        return pick_backend("torch", log_probs)
-    return pick_backend(backend, log_probs)
+def _choose(backend, log_probs, targets):
+    """Pick "torch" or "triton"; the kernel has a limit of labels."""
+    backend_here = pick_backend(backend, log_probs)
+    if backend_here == "torch":
+        return "torch"
+    from seqlab.ctc.kernels import loss
+
+    if targets.shape[1] <= loss.LONGEST:
+        return "triton"
+    if backend == "triton":
+        raise ValueError(
+            f"backend is 'triton', and a target has {targets.shape[1]} labels; the kernel takes {loss.LONGEST} at "
+            "most: use backend='torch' or 'auto'"
+        )
+    return "torch"
 
 
 class _Losses(torch.autograd.Function):
     """Losses of a batch; the gradient is computed beside them, for it needs the same lattice."""
 
     @staticmethod
-    def forward(ctx, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity, backend, wanted):
-        losses, gradient = _launch(backend, log_probs, targets, input_lengths, target_lengths, blank, wanted)
+    def forward(ctx, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity, wanted):
+        sizes = input_lengths, target_lengths
+        losses, gradient = lattice.losses_and_gradient(log_probs, targets, *sizes, blank, with_gradient=wanted)
         infinite = losses == math.inf
-        if gradient is not None:
+        if wanted:
             frames = torch.arange(len(log_probs), device=losses.device)[:, None] < input_lengths
-            unknown = (infinite & frames)[:, :, None]
-            gradient = gradient.masked_fill(unknown, 0.0 if zero_infinity else math.nan)
-            ctx.save_for_backward(gradient)
+            instead = 0.0 if zero_infinity else math.nan
+            ctx.save_for_backward(gradient.masked_fill_((infinite & frames)[:, :, None], instead))
         return losses.masked_fill(infinite, 0.0) if zero_infinity else losses
 
     @staticmethod
     def backward(ctx, d_losses):
-        refuse_second_derivative("it is no function of log_probs alone")
+        refuse_second_derivative("a loss is differentiated once")
         (gradient,) = ctx.saved_tensors
-        return gradient * d_losses[:, None], None, None, None, None, None, None, None
-
-
-def _launch(backend, log_probs, targets, input_lengths, target_lengths, blank, wanted):
-    if backend == "triton":
-        from seqlab.ctc import kernels
-
-        return kernels.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank)
-    return lattice.losses_and_gradient(log_probs, targets, input_lengths, target_lengths, blank, wanted)
+        return gradient * d_losses[:, None], None, None, None, None, None, None

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import seqlab.kernels  # noqa: F401  first: it chooses Triton's interpreter where there is no GPU
 from seqlab.ctc import align, ctc_loss, reference
 
 MINE, THEIRS = ctc_loss, F.ctc_loss
@@ -205,6 +206,26 @@ def test_without_a_gradient_the_losses_are_the_same():
     with torch.no_grad():
         alone = MINE(scores.log_softmax(-1), *rest, reduction="none")
     assert torch.equal(alone, run(MINE, scores, *rest, reduction="none")[0])
+
+
+# --- the kernel
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("reduction", "zero_infinity"), [("none", False), ("mean", True)])
+def test_the_kernel_behind_the_same_face(reduction, zero_infinity):
+    for seed in range(2):
+        scores, *rest = case(seed, T=6, B=4, C=4, L=3)
+        options = {"reduction": reduction, "zero_infinity": zero_infinity}
+        with_kernel = run(lambda *a, **o: ctc_loss(*a, **o, backend="triton"), scores, *rest, **options)
+        for ours, theirs in zip(with_kernel, run(THEIRS, scores, *rest, **options), strict=True):
+            assert torch.allclose(ours, theirs, rtol=1e-10, atol=1e-10, equal_nan=True)
+
+
+def test_the_kernel_refuses_a_target_that_is_too_long():
+    log_probs, target = torch.zeros(2, 1, 3), torch.ones(1, 2048).long()
+    with pytest.raises(ValueError, match="a target has 2048 labels; the kernel takes 2047 at most"):
+        ctc_loss(log_probs, target, (2,), (2048,), backend="triton")
 
 
 # --- alignment

@@ -59,6 +59,7 @@ def test_dropout_acts_in_training_alone():
     assert not torch.equal(network(x)[0], network(x)[0])
 
 
+@pytest.mark.slow
 def test_it_learns_where_the_labels_are_from_texts_alone():
     """Each label is one lit number for one to three frames, each gap silence: the loss never says when."""
     torch.manual_seed(1)
