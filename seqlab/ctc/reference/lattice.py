@@ -62,6 +62,39 @@ def extend(target, blank=0):
     return states
 
 
+def before(states, s):
+    """Give the states from which state s is reached in one frame: itself, the one before, and the one before that.
+
+    The last is a jump over a blank, from one label to another. From blank to blank it would jump over a label, and
+    between equal labels over the blank that keeps them two: in both cases the two states have the same class.
+
+    Parameters
+    ----------
+    states : (S,) classes, of `extend`.
+    s : number of a state, from 0.
+
+    Returns
+    -------
+    states : list of one to three numbers, s first.
+    """
+    return [b for b in (s, s - 1, s - 2) if b >= 0 and (b > s - 2 or states[b] != states[s])]
+
+
+def after(states, s):
+    """Give the states that state s reaches in one frame: `before`, seen from the other side.
+
+    Parameters
+    ----------
+    states : (S,) classes, of `extend`.
+    s : number of a state, from 0.
+
+    Returns
+    -------
+    states : list of one to three numbers, s first.
+    """
+    return [a for a in (s, s + 1, s + 2) if a < len(states) and (a < s + 2 or states[a] != states[s])]
+
+
 def frames_needed(target):
     """Count the frames that the shortest path of a target has: a label each, and a blank between equal neighbours.
 
@@ -133,7 +166,7 @@ def ctc_forward(log_probs, target, blank=0):
     log_alpha[:1, :2] = log_probs[:1, states[:2]]  # a path begins with the first blank or the first label
     for t in range(1, T):
         for s in range(len(states)):
-            arrived = np.logaddexp.reduce(log_alpha[t - 1, _before(states, s)])
+            arrived = np.logaddexp.reduce(log_alpha[t - 1, before(states, s)])
             log_alpha[t, s] = arrived + log_probs[t, states[s]]
     return log_alpha
 
@@ -168,11 +201,11 @@ def ctc_backward(log_probs, target, blank=0, includes=True):
     log_beta[-1:, -2:] = own[-1:, -2:] if includes else 0.0  # a path ends with the last label or the last blank
     for t in reversed(range(T - 1)):
         for s in range(len(states)):
-            after = _after(states, s)
+            r = after(states, s)
             if includes:
-                log_beta[t, s] = np.logaddexp.reduce(log_beta[t + 1, after]) + own[t, s]
+                log_beta[t, s] = np.logaddexp.reduce(log_beta[t + 1, r]) + own[t, s]
             else:
-                log_beta[t, s] = np.logaddexp.reduce(log_beta[t + 1, after] + own[t + 1, after])
+                log_beta[t, s] = np.logaddexp.reduce(log_beta[t + 1, r] + own[t + 1, r])
     return log_beta
 
 
@@ -286,7 +319,7 @@ def viterbi(log_probs, target, blank=0):
     came_from = np.zeros((T, S), dtype=np.int64)
     for t in range(1, T):
         for s in range(S):
-            came_from[t, s] = max(_before(states, s), key=lambda before, row=best[t - 1]: row[before])
+            came_from[t, s] = max(before(states, s), key=lambda r, row=best[t - 1]: row[r])
             best[t, s] = best[t - 1, came_from[t, s]] + log_probs[t, states[s]]
     s = max(range(S - 1, max(S - 3, -1), -1), key=lambda end: best[-1, end]) if T else 0
     log_prob = float(best[-1, s]) if T else log_likelihood(best)
@@ -389,28 +422,14 @@ def _walk(states, T):
     can_end[-1, -2:] = True
     for t in reversed(range(T - 1)):
         for s in range(S):
-            can_end[t, s] = can_end[t + 1, _after(states, s)].any()
+            can_end[t, s] = can_end[t + 1, after(states, s)].any()
     waiting = [(s,) for s in range(min(2, S)) if can_end[0, s]][::-1]
     while waiting:
         begun = waiting.pop()
         if len(begun) == T:
             yield tuple(states[list(begun)].tolist())
             continue
-        waiting += [(*begun, s) for s in reversed(_after(states, begun[-1])) if can_end[len(begun), s]]
-
-
-def _before(states, s):
-    """States from which state s is reached in one frame: itself, the one before, and the one before that.
-
-    The last is a jump over a blank, from one label to another one; from a blank to a blank it would jump over a label,
-    and between equal labels over the blank that keeps them two.
-    """
-    return [b for b in (s, s - 1, s - 2) if b >= 0 and (b > s - 2 or states[b] != states[s])]
-
-
-def _after(states, s):
-    """States that state s reaches in one frame: `_before` the other way."""
-    return [a for a in (s, s + 1, s + 2) if a < len(states) and (a < s + 2 or states[a] != states[s])]
+        waiting += [(*begun, s) for s in reversed(after(states, begun[-1])) if can_end[len(begun), s]]
 
 
 def _one_row(name, classes):
