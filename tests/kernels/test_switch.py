@@ -50,7 +50,7 @@ from seqlab.recurrent import RNN
 assert RNN(2, 3)(torch.zeros(4, 1, 2))[0].shape == (4, 1, 3)
 RNN(2, 3, backend="triton")(torch.zeros(4, 1, 2))
 """
-ROOMS = ("attention", "decode", "embeddings", "lm", "recurrent", "tsne")
+ROOMS = ("attention", "ctc", "decode", "embeddings", "lm", "recurrent", "tsne")
 ALONE = "from seqlab.{} import kernels; import seqlab; seqlab.kernels.require_triton(); print('fine')"
 PROGRAMS = {  # program, TRITON_INTERPRET or None, what it says
     "seqlab first": (FIRST + REQUIRE, None, "fine"),

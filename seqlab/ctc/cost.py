@@ -1,0 +1,52 @@
+"""What CTC must pay on a GPU, whoever programs it. Needs no Triton, so it works everywhere."""
+
+from seqlab.kernels import Cost
+
+ID = 8  # bytes of a label or a length
+STATE = 8  # bytes of a mantissa and an exponent
+FUSED = 2  # operations that a device's speed counts for one instruction
+
+
+def loss_cost(T, B, C, L, itemsize, backward=False):
+    """Count what any implementation of the loss must pay, or with `backward` of the loss and its gradient.
+
+    The loss reads log_probs at the blank and at the labels alone, a number for each. The gradient reads and writes a
+    number for every class. A state takes up to three products, two sums and the product with y_t; the steps of both
+    directions may run side by side.
+
+    Parameters
+    ----------
+    T, B, C, L : frames, sequences, classes, labels of a target.
+    itemsize : bytes of a number of log_probs.
+    backward : count the gradient, too.
+
+    Returns
+    -------
+    cost : Cost
+    """
+    states = 2 * L + 1
+    given = B * (L * ID + 2 * ID)
+    recursion = T * B * states * 6
+    if not backward:
+        return Cost(T * B * (L + 1) * itemsize + given + B * 4, recursion, T)
+    collected = T * B * (states * 3 + C * 2)
+    return Cost(2 * T * B * C * itemsize + given + B * 4, 2 * recursion + collected, T)
+
+
+def loss_passes(T, B, C, L, itemsize):
+    """Count the bytes that the two kernels move, in order."""
+    read, states = T * B * (L + 1) * itemsize, T * B * (2 * L + 1) * STATE
+    return {
+        "alpha reads log_probs at its labels": read,
+        "alpha writes its states": states,
+        "beta reads log_probs at its labels": read,
+        "beta writes its states": states,
+        "the gradient reads both": 2 * states,
+        "and log_probs": T * B * C * itemsize,
+        "and is written": T * B * C * itemsize,
+    }
+
+
+def greedy_cost(T, B, C, itemsize):
+    """Count what any greedy decoder must pay: it reads every score and compares it, and writes up to T labels."""
+    return Cost(T * B * C * itemsize + B * T * ID + 2 * B * ID, T * B * C * FUSED)
