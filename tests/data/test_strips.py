@@ -29,19 +29,25 @@ def test_the_same_seed_makes_the_same_strips_and_fewer_are_the_beginning_of_more
     assert [labels for _, labels in few] != [labels for _, labels in other]
 
 
-def test_the_digits_of_the_test_are_those_of_other_forms():
-    parts = strips._digits()
-    train, test = ({digit.tobytes() for group in parts[split] for digit in group} for split in ("train", "test"))
-    assert train.isdisjoint(test)
-    assert sum(len(group) for group in parts["test"]) == 510
-    assert sum(len(group) for split in parts.values() for group in split) == len(digits.target)
+def test_no_digit_is_in_two_splits_and_strangers_are_whole_forms():
+    parts = {split: {d.tobytes() for group in groups for d in group} for split, groups in strips._digits().items()}
+    assert sum(len(part) for part in parts.values()) == len(set().union(*parts.values())) == len(digits.target)
+    assert {split: len(part) for split, part in parts.items()} == {"train": 1212, "test": 203, "strangers": 382}
     begins = [i for i in range(len(digits.target) - 30) if (digits.target[i : i + 30] == np.arange(30) % 10).all()]
-    assert strips.FIRST_HELD_OUT in begins  # where somebody else's form begins
-    assert sum(begin >= strips.FIRST_HELD_OUT for begin in begins) >= 3
+    assert strips.FIRST_STRANGER in begins  # where somebody else's form begins
+    assert parts["strangers"] == {(d / 16).tobytes() for d in digits.images[strips.FIRST_STRANGER :]}
+
+
+@pytest.mark.parametrize("split", strips.SPLITS)
+def test_every_split_has_strips_of_its_own_with_every_digit(split):
+    made, rest = data.digit_strips(40, split=split), [s for s in strips.SPLITS if s != split]
+    assert {label for _, labels in made for label in labels} == set(range(10))
+    for other in rest:
+        assert [labels for _, labels in made] != [labels for _, labels in data.digit_strips(40, split=other)]
 
 
 def test_digits_of_one_form_are_more_alike_than_digits_of_two():
-    """Why a test on digits drawn at random would flatter."""
+    """Why a test on held-out digits of known hands says little about strangers."""
     forms = [slice(begin, begin + 126) for begin in (1029, 1157, 1287, 1415)]
 
     def nearest(one, other):
@@ -73,7 +79,7 @@ def test_digits_may_touch_and_vary_in_width():
         ({"n": 0}, "n is 0; it must be at least 1"),
         ({"n": 1, "shortest": 0}, "shortest is 0; it must be at least 1"),
         ({"n": 1, "shortest": 4, "longest": 3}, "longest is 3; it must be at least 4"),
-        ({"n": 1, "split": "dev"}, "split is 'dev'; it must be 'train' or 'test'"),
+        ({"n": 1, "split": "dev"}, "split is 'dev'; it must be 'train', 'test' or 'strangers'"),
     ],
 )
 def test_what_is_out_of_range_is_named(given, message):
