@@ -1,5 +1,6 @@
 """Every plot and interactive figure of the book. Importing this room sets the book's plot style."""
 
+from seqlab.figures.aligning import AlignmentEditor
 from seqlab.figures.attending import AttentionLines
 from seqlab.figures.captioning import CaptionLens
 from seqlab.figures.decoding import BeamTree, BleuCounter
@@ -24,6 +25,7 @@ from seqlab.figures.words import AnalogyArrow, CooccurrenceWindow, DebiasSteps, 
 __all__ = [
     "PALETTE",
     "AdditivePath",
+    "AlignmentEditor",
     "AnalogyArrow",
     "AttentionLines",
     "BackwardGraph",
