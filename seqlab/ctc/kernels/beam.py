@@ -160,9 +160,7 @@ def _search(
     taken_off = tl.full([], 0.0, tl.float64)
     strange = tl.full([], 0, tl.int32)
 
-    top_y, top_label, next_y, next_label, said = _fetch(
-        lp_ptr, value_ptr, label_ptr, b, C, width, blank, k, frames > 0
-    )
+    top_y, top_label, next_y, next_label, said = _fetch(lp_ptr, value_ptr, label_ptr, b, C, width, blank, k, frames > 0)
     y_last = tl.full([K], float("-inf"), ACC)
     for t in range(frames):
         row = b + (t + 1) * B  # what the next frame says is on its way while this one is worked on
@@ -277,7 +275,7 @@ def plan(C, beam_width, dtype):
     """Choose the constants of both kernels and the warps of the search; the compile tests read the same plan."""
     K, acc = triton.next_power_of_2(beam_width), tl.float64 if dtype == torch.float64 else tl.float32
     likeliest = {"SLOTS": triton.next_power_of_2(beam_width + 1), "KIND": str(dtype), "ACC": acc}
-    # A thread has 32 bytes of a K x K table: more would not fit its registers, with less the threads wait for each other.
+    # A thread has 32 bytes of a K x K table: more would not fit its registers, less would make it wait for others.
     warps = max(1, K * K * acc.primitive_bitwidth // 8192)
     search = {"K": K, "LABELS": triton.next_power_of_2(C), "ACC": acc, "num_warps": warps}
     return likeliest, search
