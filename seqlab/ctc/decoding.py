@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from seqlab.ctc.checks import check_lengths
 from seqlab.ctc.reference.decoding import MOST, TOO_MUCH, CTCHypothesis, Judge, check_blank, check_search
 from seqlab.kernels import pick_backend
 from seqlab.shapes import check_shape
@@ -113,7 +114,7 @@ def beam_decode(
     _, B, C, lengths = _checked(log_probs, input_lengths, blank)
     check_search(beam_width, n_best, lm_weight, lm_end, top)
     plain = (lm is None or lm_weight == 0) and bonus == 0 and top is None
-    if _way(log_probs, plain, backend) == "triton":
+    if _way(log_probs, beam_width, plain, backend) == "triton":
         return _by_kernel(log_probs, lengths, beam_width, blank, n_best)
     log_probs = _certain_blanks(log_probs, lengths, blank)
     judge = Judge(lm, lm_weight, bonus, C, lm_end)
@@ -123,20 +124,27 @@ def beam_decode(
     return beams.hypotheses(judge, n_best)
 
 
-def _way(log_probs, plain, backend):
+def _way(log_probs, beam_width, plain, backend):
     """Which backend: "auto" leaves to torch what the kernel does not have."""
     way = pick_backend(backend, log_probs)
     if backend == "triton" and not plain:
         raise ValueError("the kernel has no language model, no bonus and no top; use backend='torch' with them")
-    return way if plain else "torch"
+    if way == "torch" or backend == "triton":
+        return way
+    from seqlab.ctc.kernels.beam import WIDEST
+
+    return "triton" if plain and beam_width <= WIDEST else "torch"
 
 
 def _by_kernel(log_probs, lengths, beam_width, blank, n_best):
     """The kernel's beams as hypotheses."""
     from seqlab.ctc import kernels
 
+    labels, counts, totals = kernels.beam_decode(log_probs, lengths, beam_width, blank)
+    if totals.isnan().any():
+        raise ValueError("log_probs has NaN or +Inf in a frame that counts")
     found = []
-    for row in zip(*(x.tolist() for x in kernels.beam_decode(log_probs, lengths, beam_width, blank)), strict=True):
+    for row in zip(labels.tolist(), counts.tolist(), totals.tolist(), strict=True):
         beams = [CTCHypothesis(tuple(ids[:n]), total, total) for ids, n, total in zip(*row, strict=True)]
         found.append([h for h in beams if h.log_prob > -torch.inf][:n_best])
     return found
@@ -314,13 +322,7 @@ def _checked(log_probs, input_lengths, blank):
     check_blank(blank, C)
     if input_lengths is None:
         return T, B, C, torch.full((B,), T, device=log_probs.device)
-    lengths = torch.as_tensor(input_lengths)
-    check_shape("input_lengths", lengths, (B,))
-    if lengths.is_floating_point() or lengths.is_complex():
-        raise ValueError(f"input_lengths holds {lengths.dtype}; it must hold whole numbers")
-    if B and not (lengths.min() >= 0 and lengths.max() <= T):
-        raise ValueError(
-            f"input_lengths holds {lengths.min()} to {lengths.max()}; log_probs has {T} frames, so a length must be "
-            f"0 to {T}"
-        )
-    return T, B, C, lengths.to(log_probs.device, torch.int64)
+    if B == 0:
+        check_shape("input_lengths", torch.as_tensor(input_lengths), (0,))
+        return T, B, C, torch.empty(0, dtype=torch.int64, device=log_probs.device)
+    return T, B, C, check_lengths("input_lengths", input_lengths, B, T, log_probs.device)

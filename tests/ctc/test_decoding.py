@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from seqlab import ctc
 from seqlab.ctc import reference
+from seqlab.kernels import interpreting
 from seqlab.lm import NGram
 
 
@@ -166,6 +167,24 @@ def test_nothing_to_decode():
     assert ctc.greedy_decode(torch.zeros(4, 0, 3))[0].shape == (0, 4)
 
 
+# ---- the kernels, which have their own tests
+
+
+def test_the_kernels_are_asked_when_they_are_wanted():
+    device = "cpu" if interpreting() else "cuda"
+    log_probs, lengths = (x.to(device) for x in batch(1, 4, 2, 3))
+    on_kernel = ctc.greedy_decode(log_probs, lengths, 2, backend="triton")
+    for got, want in zip(on_kernel, ctc.greedy_decode(log_probs, lengths, 2, backend="torch"), strict=True):
+        assert torch.equal(got, want)
+    found = ctc.beam_decode(log_probs, lengths, 2, 2, n_best=2, backend="triton")
+    for got, want in zip(found, ctc.beam_decode(log_probs, lengths, 2, 2, n_best=2, backend="torch"), strict=True):
+        assert [h.labels for h in got] == [h.labels for h in want]
+        assert [h.log_prob for h in got] == pytest.approx([h.log_prob for h in want])
+        assert [h.score for h in got] == [h.log_prob for h in got]
+    with pytest.raises(ValueError, match="log_probs has NaN or"):
+        ctc.beam_decode(log_probs * torch.nan, [1, 1], 2, backend="triton")
+
+
 # ---- what is refused
 
 GOOD = torch.full((3, 2, 4), 0.25).log()
@@ -180,8 +199,8 @@ GOOD = torch.full((3, 2, 4), 0.25).log()
         ((GOOD.numpy(),), "log_probs must be a tensor of floats"),
         ((GOOD * torch.nan,), "log_probs ha"),
         ((GOOD, [1, 2, 3]), r"input_lengths has shape \(3,\); it must have shape \(2,\)"),
-        ((GOOD, [1, 4]), "input_lengths holds 1 to 4; log_probs has 3 frames"),
-        ((GOOD, [-1, 3]), "input_lengths holds -1 to 3; log_probs has 3 frames"),
+        ((GOOD, [1, 4]), "input_lengths goes from 1 to 4; every length must be from 0 to 3"),
+        ((GOOD, [-1, 3]), "input_lengths goes from -1 to 3; every length must be from 0 to 3"),
         ((GOOD, [1.0, 3.0]), "it must hold whole numbers"),
     ],
 )
