@@ -5,6 +5,8 @@ from seqlab.kernels import Cost
 ID = 8  # bytes of a label or a length
 STATE = 8  # bytes of a mantissa and an exponent
 FUSED = 2  # operations that a device's speed counts for one instruction
+# Between threads, in a frame of a beam search: the parents' masses, the best of a part, of all, and what these bring.
+EXCHANGES = 4
 
 
 def loss_cost(T, B, C, L, itemsize, backward=False):
@@ -50,3 +52,36 @@ def loss_passes(T, B, C, L, itemsize):
 def greedy_cost(T, B, C, itemsize):
     """Count what any greedy decoder must pay: it reads every score and compares it, and writes up to T labels."""
     return Cost(T * B * C * itemsize + B * T * ID + 2 * B * ID, T * B * C * FUSED)
+
+
+def beam_cost(T, B, C, K, itemsize):
+    """Count what any prefix beam search must pay.
+
+    It reads every log-probability once, and compares it with the best so far: within a prefix the order of the labels
+    is the frame's, so the K beams share the comparisons. Then each of K prefixes meets about K labels. A frame waits
+    for the frame before, and in it threads wait for each other: `EXCHANGES` times. In the end K texts are written.
+
+    Parameters
+    ----------
+    T, B, C, K : frames, sequences, classes, beams of a sequence.
+    itemsize : bytes of a number of log_probs.
+
+    Returns
+    -------
+    cost : Cost
+    """
+    written = B * K * (T * ID + ID + 4)
+    return Cost(T * B * C * itemsize + written, T * B * (C + K * K) * FUSED, T * EXCHANGES)
+
+
+def beam_passes(T, B, C, K, itemsize):
+    """Count the bytes that the two kernels move."""
+    labels = T * B * (K + 1) * (4 + 4)
+    return {
+        "log_probs, read once": T * B * C * itemsize,
+        "the likeliest labels of the frames, written": labels,
+        "read by the search": labels,
+        "log_probs of the blank and the last labels, read again": T * B * (K + 1) * itemsize,
+        "the tree of the prefixes, written at the most": T * B * K * 8,
+        "the texts, walked through and written": T * B * K * (8 + ID),
+    }
