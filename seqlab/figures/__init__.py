@@ -18,6 +18,7 @@ from seqlab.figures.source import source
 from seqlab.figures.style import PALETTE, show, style
 from seqlab.figures.tiles import FlashTiles
 from seqlab.figures.translating import ReadThenWrite
+from seqlab.figures.triggering import TriggerThreshold
 from seqlab.figures.tsne import TsneLive
 from seqlab.figures.turing import TuringHead
 from seqlab.figures.words import AnalogyArrow, CooccurrenceWindow, DebiasSteps, WordMap
@@ -52,6 +53,7 @@ __all__ = [
     "SpectrogramPlayer",
     "StackCost",
     "TemperatureLab",
+    "TriggerThreshold",
     "TsneLive",
     "TuringHead",
     "UnrolledRNN",
