@@ -47,7 +47,7 @@ def losses_and_gradient(log_probs, targets, input_lengths, target_lengths, blank
     gradient = log_probs.exp()
     gradient[:, :, blank] -= gamma[:, 0::2].sum(1)
     gradient.scatter_add_(2, targets.expand(T, B, -1), -gamma[:, 1::2].transpose(1, 2))
-    frames = (t < input_lengths) & (log_prob > -math.inf)
+    frames = (t < input_lengths) & (log_prob != -math.inf)
     return 0.0 - log_prob, gradient.masked_fill_(~frames.transpose(1, 2), 0.0)
 
 

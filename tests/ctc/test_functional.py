@@ -126,6 +126,14 @@ def test_impossible_classes_leave_the_other_paths():
         assert np.allclose(log_probs.grad[: lengths[0][b], b].numpy(), want, rtol=0, atol=1e-12)
 
 
+def test_a_number_that_is_none_is_not_hidden():
+    scores, targets, *_ = case(7, B=2)
+    scores[2, 0, 1] = math.nan
+    loss, by_log_probs, _ = run(MINE, scores, targets, (9, 9), (3, 3), reduction="none", zero_infinity=True)
+    assert loss.isnan().tolist() == [True, False]
+    assert by_log_probs.isnan().any(2).any(0).tolist() == [True, False]
+
+
 @pytest.mark.parametrize(("T", "L", "scale"), [(60, 8, 1.0), (300, 40, 1.0), (2000, 30, 0.1), (2000, 30, 30.0)])
 def test_float32_is_near_float64_however_long_the_sequence(T, L, scale):
     """Torch's own float32 gradient is up to 5 % off in the last case, for log alpha is as large as the loss."""
