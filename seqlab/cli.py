@@ -11,6 +11,7 @@ import typer
 
 from seqlab import train_commands
 from seqlab.attention import commands as _attention  # noqa: F401  adds its commands to `seqlab train`
+from seqlab.audio import commands as _audio  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.audio import trigger_commands as _trigger  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.embeddings import commands as _embeddings  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.grading import commands as grading
