@@ -1,15 +1,16 @@
 """The lattice of CTC in torch, for a whole batch: all states of all sequences in one step, a loop over the frames.
 
-Beta is the alpha of a sequence that is read from its end, so both run side by side in one loop. Every frame is measured
-from its own maximum: without that, log alpha grows with T and float32 has few digits left for the differences that make
-the gradient. Letters as in the reference: T frames, B sequences, C classes, L labels, S = 2L + 1 states. Arguments come
-checked.
+Beta is the alpha of a sequence that is read from its end, so both run side by side in one loop. Every few frames the
+largest log alpha is subtracted: without that it grows with T, and float32 has few digits left for the differences that
+make the gradient. Letters as in the reference: T frames, B sequences, C classes, L labels, S = 2L + 1 states. Arguments
+come checked.
 """
 
 import math
 
 import torch
 
+OFTEN = 8  # frames from one subtraction to the next
 LEAST = -1e30  # stands for the maximum of a frame in which no path is possible: -Inf - LEAST is -Inf and no NaN
 
 
@@ -114,9 +115,9 @@ def _arrive(own, jumps):
     stay, move, jump = log_alpha[2:], log_alpha[1:-1], log_alpha[:-2]
     jumps, jumped = jumps.to(own.dtype), torch.empty_like(own[0])
     torch.add(arrived[0], own[0], out=stay)
-    for now, y, top in zip(arrived[1:], own[1:], scale[1:], strict=True):
-        torch.amax(stay, 0, out=top)
-        stay.sub_(top.clamp_(min=LEAST))
+    for t, now, y in zip(range(1, T), arrived[1:], own[1:], strict=True):
+        if t % OFTEN == 0:
+            stay.sub_(torch.amax(stay, 0, out=scale[t]).clamp_(min=LEAST))
         torch.logaddexp(stay, move, out=now)
         torch.add(jump, jumps, out=jumped)
         torch.logaddexp(now, jumped, out=now)
