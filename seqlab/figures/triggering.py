@@ -20,6 +20,7 @@ DIGITS = 3  # of the probabilities that the page holds
 RECORDINGS, LONGEST = 24, 3000  # the most recordings, and steps in all of them
 QUIETEST = 3.0  # seconds of the longest quiet time
 STEP = 0.04  # seconds
+LOUD = (0.0, 8.0)  # decibels of the background in the recordings of the figure, lowest and highest
 USUAL = {"threshold": 0.5, "quiet": 12, "tolerance": 15, "early": 3}
 
 
@@ -189,30 +190,57 @@ def heard():
     return json.loads(_file())
 
 
-def make(n=12, seed=1):
-    """Let the shipped detector hear recordings of voices that it was not trained on.
+def make(n=12, seed=2, seconds=6.0):
+    """Let the shipped detector hear people whom it never heard, in places louder than any that it was trained in.
+
+    Parameters
+    ----------
+    n : how many recordings.
+    seed : of all that is drawn.
+    seconds : how long each is.
 
     Returns
     -------
     made : dict as `heard` gives it.
     """
-    from seqlab.audio import trigger
+    from seqlab.audio import reference, trigger
+    from seqlab.audio.synthesis import BACKGROUNDS, background
 
-    listener, examples = trigger.load_trigger(), trigger.trigger_examples(n, "test", seed)
-    curves = listener.probabilities(np.stack([one.samples for one in examples]))
-    words = [
-        [(event.start // trigger.STEP, event.end // trigger.STEP, event.positive) for event in one.events]
-        for one in examples
-    ]
+    listener, rng = trigger.load_trigger(), np.random.default_rng(seed)
+    sounds, steps = (
+        trigger.trigger_sounds(12, "test", seed, backgrounds=1),
+        round(seconds * trigger.RATE / trigger.STEP),
+    )
+    names, samples, truths, words = [], [], [], []
+    for i in range(n):
+        kind = list(BACKGROUNDS)[i % len(BACKGROUNDS)]
+        behind = background(kind, steps * trigger.STEP / trigger.RATE, trigger.RATE, rng)
+        x, _, events = reference.training_example(
+            reference.gain(behind, rng.uniform(*LOUD)),
+            sounds.positives,
+            sounds.negatives,
+            rng,
+            Ty=steps,
+            width=trigger.WIDTH,
+            most=(3, 4),
+            decibels=trigger.CLIP_DECIBELS,
+        )
+        names.append(f"{i + 1}, {kind}")
+        samples.append(x / max(1, np.abs(x).max()))
+        truths.append([event.end // trigger.STEP for event in events if event.positive])
+        words.append([(event.start // trigger.STEP, event.end // trigger.STEP, event.positive) for event in events])
+    louder = [round(level - trigger.BACKGROUND_DECIBELS[1]) for level in LOUD]
+    curves = listener.probabilities(np.stack(samples))
     return {
-        "note": f"What the detector of this chapter says about {n} recordings, with voices that it never heard before.",
+        "note": f"What the detector of this chapter says about {n} recordings: voices that it never heard, in places "
+        f"{louder[0]} to {louder[1]} decibels louder than the loudest of its training.",
         "word": trigger.TRIGGER,
         "step": trigger.STEP / trigger.RATE,
         "threshold": listener.threshold,
         "quiet": listener.quiet,
         "tolerance": trigger.TOLERANCE,
         "early": trigger.EARLY,
-        "recordings": check_recordings(curves, [one.ends for one in examples], words),
+        "recordings": check_recordings(curves, truths, words, names),
     }
 
 

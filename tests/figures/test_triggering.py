@@ -66,6 +66,15 @@ def test_the_file_beside_the_figure_is_what_the_figure_shows():
     assert json.loads(triggering.HEARD.read_text(encoding="utf-8")) == made
 
 
+@pytest.mark.slow
+def test_the_file_is_what_the_shipped_detector_says():
+    made, again = triggering.heard(), triggering.make()  # remade by: python -m seqlab.figures.triggering
+    for old, new in zip(made.pop("recordings"), again.pop("recordings"), strict=True):
+        np.testing.assert_allclose(old.pop("p"), new.pop("p"), atol=0.01)  # another machine rounds otherwise
+        assert old == new
+    assert made == again
+
+
 def test_the_reader_finds_misses_and_false_alarms_at_some_threshold():
     made = triggering.heard()
     how = {name: made[name] for name in ("quiet", "tolerance", "early")}
