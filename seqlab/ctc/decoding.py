@@ -56,7 +56,7 @@ def greedy_decode(log_probs, input_lengths=None, blank=0, *, backend="auto"):
     kept = new & (path != blank) & real
     place = torch.where(kept, kept.cumsum(0) - 1, T)  # what is dropped goes into a column that is cut off
     labels = path.new_full((B, T + 1), -1).scatter_(1, place.T, torch.where(kept, path, -1).T)
-    return labels[:, :T], kept.sum(0)
+    return labels[:, :T].contiguous(), kept.sum(0)
 
 
 @torch.no_grad()

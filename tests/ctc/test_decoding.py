@@ -12,15 +12,18 @@ from seqlab.kernels import interpreting
 from seqlab.lm import NGram
 
 
-def drawn(seed, T, B, C, scale):
-    """Log-probabilities (T, B, C) of chance."""
+def drawn(seed, T, B, C, scale, holes=0.0):
+    """Log-probabilities (T, B, C) of chance; a share of them is -Inf, but never all of a frame."""
     rng = np.random.default_rng([seed, T, B, C])
-    return torch.tensor(rng.normal(size=(T, B, C)) * scale).log_softmax(2)
+    scores = torch.tensor(rng.normal(size=(T, B, C)) * scale)
+    hole = torch.tensor(rng.random((T, B, C)) < holes)
+    hole[..., -1:] &= ~hole.all(-1, keepdim=True)
+    return scores.masked_fill(hole, -torch.inf).log_softmax(2)
 
 
-def batch(seed, T, B, C, scale=2.0):
+def batch(seed, T, B, C, scale=2.0, holes=0.0):
     """Log-probabilities (T, B, C) and ragged lengths; behind the lengths stands NaN."""
-    log_probs = drawn(seed, T, B, C, scale)
+    log_probs = drawn(seed, T, B, C, scale, holes)
     lengths = np.random.default_rng(seed).integers(0, T + 1, size=B)
     for b, length in enumerate(lengths):
         log_probs[length:, b] = torch.nan
@@ -39,6 +42,7 @@ batches = st.builds(
     st.integers(1, 4),
     st.integers(1, 5),
     st.sampled_from([0.3, 2.0, 6.0]),
+    st.sampled_from([0.0, 0.6]),
 )
 
 # ---- greedy
