@@ -67,14 +67,14 @@ export default {
       const missed = new Set(found.misses);
       drawing.replaceChildren(...[
         // where a detection counts for a word: from a little before its end to some time after it
-        ends.map((end) => svg("rect", { x: x(end - early - 0.5), width: x(end + tolerance + 0.5) - x(end - early - 0.5), y: top, height: base - top, fill: "currentColor", "fill-opacity": 0.08 })),
+        ends.map((end) => [Math.max(left, x(end - early - 0.5)), Math.min(right, x(end + tolerance + 0.5))]).map(([from, to]) => svg("rect", { x: from, width: Math.max(0, to - from), y: top, height: base - top, fill: "currentColor", "fill-opacity": 0.08 })),
         [0, 0.5, 1].map((v) => [svg("line", { x1: left, x2: right, y1: y(v), y2: y(v), class: "tick" }), svg("text", { x: left - 4, y: y(v) + 4, "text-anchor": "end", "font-size": 10 }, v)]),
         all.map((t) => svg("rect", { class: "hush", x: x(t), width: Math.max(0, x(Math.min(t + quiet, p.length - 1)) - x(t)), y: top - 5, height: 5, fill: "var(--plum)", "fill-opacity": 0.6 })),
         svg("path", { d: `M${x(0)} ${base}${p.map((v, t) => `L${x(t).toFixed(1)} ${y(v).toFixed(1)}`).join("")}L${x(p.length - 1)} ${base}Z`, fill: "var(--blue)", "fill-opacity": 0.2 }),
         svg("path", { d: `M${p.map((v, t) => `${x(t).toFixed(1)} ${y(v).toFixed(1)}`).join("L")}`, fill: "none", stroke: "var(--blue)", "stroke-width": 1.4 }),
         svg("line", { x1: left, x2: right, y1: y(threshold), y2: y(threshold), stroke: "var(--orange)", "stroke-width": 2, "stroke-dasharray": "6 4" }),
         found.hits.map(([, d]) => drop(d, "blue", false)), found.alarms.map((d) => drop(d, "brick", true)),
-        words.map(([first, last, mine]) => svg("rect", { x: x(first - 0.5), width: Math.max(2, x(last + 0.5) - x(first - 0.5)), y: base + 3, height: 8, rx: 1.5, fill: mine ? "var(--orange)" : "currentColor", "fill-opacity": mine ? 0.9 : 0.25 })),
+        words.map(([first, last, mine]) => svg("rect", { x: x(first - 0.5), width: Math.max(2, Math.min(right, x(last + 0.5)) - x(first - 0.5)), y: base + 3, height: 8, rx: 1.5, fill: mine ? "var(--orange)" : "currentColor", "fill-opacity": mine ? 0.9 : 0.25 })),
         ends.map((end) => svg("path", { class: "end", d: `M${x(end)} ${base + 2}l4.5 10h-9Z`, fill: missed.has(end) ? "Canvas" : "currentColor", stroke: "currentColor", "stroke-width": 1.4 })),
         range(Math.floor(long / every + 1e-9) + 1).map((n) => svg("text", { x: left + ((n * every) / long) * (right - left), y: H - 5, "text-anchor": n ? "middle" : "start", "font-size": 10 }, `${text(n * every, every < 1 ? 1 : 0)}${n ? "" : " s"}`)),
       ].flat(Infinity));

@@ -36,7 +36,7 @@ class TriggerThreshold(Figure):
     probabilities : (Ty,) of one recording, or a list of such arrays, at most 24. None takes recordings that the shipped
         detector has heard, `seqlab.audio.load_trigger`.
     truths : list of the steps in which the trigger word ends, or a list of such lists; needs `probabilities`. One
-        recording at least must have one.
+        recording at least must have one. Step Ty is one that began and was not heard to its end.
     step : seconds from one step to the next; None takes 0.04.
     words : for each recording a list of (first step, last step, whether it is the trigger word); None shows none.
     names : of the recordings; None numbers them.
@@ -128,8 +128,8 @@ class TriggerThreshold(Figure):
 def picture(one, state):
     """The probability of one recording, its threshold and the ends of the words, as a drawing that stands still."""
     p, T, level = one["p"], len(one["p"]), 80 - 76 * state["threshold"]
-    x = [300 * (t + 0.5) / T for t in range(T)]
-    points = " ".join(f"{at:.1f},{80 - 76 * value:.1f}" for at, value in zip(x, p, strict=True))
+    x = [300 * (t + 0.5) / T for t in range(T + 1)]
+    points = " ".join(f"{at:.1f},{80 - 76 * value:.1f}" for at, value in zip(x, p, strict=False))
     ends = "".join(f'<path d="M{x[t]:.1f} 81l4 8h-8Z" fill="currentColor"/>' for t in one["ends"])
     when = ", ".join(f"{t * state['step']:.2f}" for t in one["ends"])
     alt = (
@@ -171,11 +171,11 @@ def check_recording(name, p, ends, words):
     if T < 2 or not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"the probabilities of {name} must be 2 or more numbers from 0 to 1")
     for end in ends:
-        check_number(f"an end of a word in {name}", int(end), 0, T - 1, whole=True)
+        check_number(f"an end of a word in {name}", int(end), 0, T, whole=True)  # the last step may not be whole
     spans = [[int(first), int(last), bool(mine)] for first, last, mine in words]
     for first, last, _ in spans:
-        if not 0 <= first <= last < T:
-            raise ValueError(f"a word of {name} goes from step {first} to {last}; it must lie in 0 to {T - 1}")
+        if not 0 <= first <= last <= T:
+            raise ValueError(f"a word of {name} goes from step {first} to {last}; it must lie in 0 to {T}")
     ends = sorted(int(end) for end in ends)
     return {"name": str(name), "p": np.round(p, DIGITS).tolist(), "ends": ends, "words": spans}
 

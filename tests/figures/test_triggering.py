@@ -51,6 +51,7 @@ def test_the_drawing_on_paper_says_where_the_word_ends():
     still = figures.TriggerThreshold(P, [6, 9], 0.05, threshold=0.4).still()
     assert "over 0.6 seconds, up to 0.95, and a line at 0.40; the word ends at 0.30, 0.45 s" in still
     assert still.count("l4 8h-8Z") == 2
+    assert figures.TriggerThreshold(P, [12]).still().count("l4 8h-8Z") == 1  # said while the recording ended
     assert "no time" in figures.TriggerThreshold([P, P], [[], [3]]).still()
 
 
@@ -94,7 +95,7 @@ def test_the_reader_finds_misses_and_false_alarms_at_some_threshold():
         (lambda: figures.TriggerThreshold([P, P], [[3]]), "truths has 1 entries; with 2 recordings it must have 2"),
         (lambda: figures.TriggerThreshold([P], [[3]], names=["a", "b"]), "names has 2 entries; with 1 recordings"),
         (lambda: figures.TriggerThreshold(P, []), "truths hold no word at all"),
-        (lambda: figures.TriggerThreshold(P, [12]), "an end of a word in recording 1 is 12; it must be a whole number"),
+        (lambda: figures.TriggerThreshold(P, [13]), "an end of a word in recording 1 is 13; it must be a whole number"),
         (
             lambda: figures.TriggerThreshold(P + 0.1, [3]),
             "probabilities of recording 1 must be 2 or more numbers from 0",
@@ -102,8 +103,8 @@ def test_the_reader_finds_misses_and_false_alarms_at_some_threshold():
         (lambda: figures.TriggerThreshold(P * np.nan, [3]), "must be 2 or more numbers from 0 to 1"),
         (lambda: figures.TriggerThreshold([P[None]], [[3]]), r"has shape \(1, 12\); it must have shape \(Ty,\)"),
         (
-            lambda: figures.TriggerThreshold(P, [3], words=[(5, 12, True)]),
-            "goes from step 5 to 12; it must lie in 0 to 11",
+            lambda: figures.TriggerThreshold(P, [3], words=[(5, 13, True)]),
+            "goes from step 5 to 13; it must lie in 0 to 12",
         ),
         (lambda: figures.TriggerThreshold([P] * 25, [[3]] * 25), "the number of recordings is 25"),
         (lambda: figures.TriggerThreshold(np.zeros(3001), [3]), "the number of steps in all recordings is 3001"),
