@@ -39,7 +39,7 @@ def tally(page):
 def test_detection_and_counting_on_the_page_are_the_reference_s(shown):
     figure = figures.TriggerThreshold()
     with shown(figure) as page:
-        for seed in range(4):
+        for seed in range(2):
             p, ends = recordings(seed=seed)
             for quiet in (0, 3, 20):
                 for threshold in (0.01, 0.29, 0.5, 0.93, 1.0):
