@@ -23,6 +23,7 @@ from seqlab.ctc.reference import (
     spans,
     viterbi,
 )
+from seqlab.ctc.reference.lattice import after, before
 
 TARGETS = [[], [1], [2, 2], [1, 2], [1, 1, 2], [2, 1, 2, 2]]  # of classes 0 to 2 with the blank 0
 
@@ -105,6 +106,17 @@ def test_the_paths_of_a_target_are_all_that_collapse_to_it(T):
         paths = list(paths_of(target, T))
         assert len(set(paths)) == len(paths)
         assert set(paths) == {path for path in every if collapse(path) == target}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_before_and_after_are_the_same_moves(target):
+    states = extend(target)
+    S = len(states)
+    moves = {(r, s) for s in range(S) for r in before(states, s)}
+    assert moves == {(r, s) for r in range(S) for s in after(states, r)}
+    for r, s in np.ndindex(S, S):
+        jumps = s == r + 2 and states[r] != 0 != states[s] and states[r] != states[s]
+        assert ((r, s) in moves) == (s in (r, r + 1) or jumps)
 
 
 # --- the sum over paths
