@@ -2,6 +2,7 @@
 
 from seqlab.bench.attention import ADDITIVE, FLASH
 from seqlab.bench.cross_entropy import CROSS_ENTROPY, LINEAR_CROSS_ENTROPY
+from seqlab.bench.ctc import CTC_BEAM, CTC_GREEDY, CTC_LOSS
 from seqlab.bench.decode import BEAM_STEP
 from seqlab.bench.embeddings import CBOW, COOCCURRENCE, EMBEDDING, GLOVE_STEP, HIERARCHICAL, SGNS
 from seqlab.bench.recurrent import GRU, LSTM, RNN
@@ -14,5 +15,6 @@ BENCHMARKS = {
         *(SGNS, CBOW, HIERARCHICAL, GLOVE_STEP, COOCCURRENCE, EMBEDDING),
         *(PERPLEXITY_SEARCH, REPULSION, ATTRACTION),
         *(FLASH, ADDITIVE, BEAM_STEP),
+        *(CTC_LOSS, CTC_GREEDY),
     )
 }

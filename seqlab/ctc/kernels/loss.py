@@ -41,10 +41,10 @@ LN2 = tl.constexpr(0.6931471805599453)
 NOTHING = tl.constexpr(-(1 << 28))  # exponent of a probability that is 0
 DEEPEST = tl.constexpr(-(1 << 29))  # no exponent falls below
 LONGEST = 2047  # labels of a target
-# Mantissas grow by less than 6 a frame and return to 1 to 2 every FRAMES frames: with 16, they stay below 2^43.
+# Mantissas grow by less than six times a frame and return to 1 to 2 every FRAMES frames: with 12, they stay below 2^33.
 LATTICE = [
     triton.Config({"FRAMES": frames}, num_warps=warps)
-    for frames, warps in ((2, 4), *((frames, warps) for warps in (1, 2, 4, 8, 16) for frames in (16, 8, 4)))
+    for frames, warps in ((2, 4), *((frames, warps) for warps in (1, 2, 4, 8, 16) for frames in (12, 8, 4)))
 ]
 TILES = ((64, 1), (128, 1), (512, 1), (1024, 2), (1024, 4), (2048, 4))
 GRADIENT = [triton.Config({"BLOCK": block}, num_warps=warps) for block, warps in TILES]
@@ -105,12 +105,11 @@ def _sum_of_three(m1, e1, m2, e2, m3, e3, ACC: tl.constexpr):
 
 
 @triton.jit
-def _fetch(row_ptr, step_t, k, T, backwards, label, known, blank):
-    """log_probs of the labels and of the blank at the k-th frame in reading order."""
-    t = tl.where(backwards, T - 1 - k, k)
-    row = row_ptr + t.to(tl.int64) * step_t
-    of_label = tl.load(row + label, mask=known & (k < T), other=float("-inf"))
-    return of_label, tl.load(row + blank, mask=k < T, other=float("-inf"))
+def _fetch(first_ptr, hop, k, T, label, known, blank):
+    """log_probs of the labels and of the blank in the k-th frame that is read."""
+    row_ptr = first_ptr + k * hop
+    of_label = tl.load(row_ptr + label, mask=known & (k < T), other=float("-inf"))
+    return of_label, tl.load(row_ptr + blank, mask=k < T, other=float("-inf"))
 
 
 @triton.jit
@@ -180,19 +179,21 @@ def _lattice(
         known = (label >= 0) & (label < C)
         skips = (lane > 0) & (label != tl.load(target_ptr + b * M + earlier, mask=(lane > 0) & (lane < L), other=-1))
         before = tl.maximum(lane - 1, 0)
-        row_ptr = lp_ptr + b * step_b
         of_blank, of_label = tl.where(backwards, L - lane, lane), W + own
+        # Read from the first frame on, or from the last one back.
+        begin, hop = tl.where(backwards, length - 1, 0).to(tl.int64), tl.where(backwards, -1, 1).to(tl.int64)
+        first_ptr, hop_row = lp_ptr + b * step_b + begin * step_t, hop * step_t
+        at, hop_at = ((way * B + b) * T + begin) * 2 * W, hop * 2 * W
         # Before the first frame all of the probability is in front of the first blank.
         bm, be = tl.where(lane == 0, 1.0, 0.0).to(ACC), tl.where(lane == 0, 0, DEEPEST)
         lm, le = tl.zeros([N], ACC), tl.full([N], DEEPEST, tl.int32)
         here = ()
         for f in tl.static_range(FRAMES):
-            here += (_fetch(row_ptr, step_t, f, length, backwards, label, known, blank),)
+            here += (_fetch(first_ptr, hop_row, f, length, label, known, blank),)
         for start in range(0, length, FRAMES):
             ahead = ()
             for f in tl.static_range(FRAMES):
-                k = start + FRAMES + f
-                ahead += (_fetch(row_ptr, step_t, k, length, backwards, label, known, blank),)
+                ahead += (_fetch(first_ptr, hop_row, start + FRAMES + f, length, label, known, blank),)
             bm, be = _normal(bm, be, ACC)
             lm, le = _normal(lm, le, ACC)
             for f in tl.static_range(FRAMES):
@@ -206,12 +207,11 @@ def _lattice(
                     am, ae = lm * ylm, tl.maximum(le + yle, DEEPEST)
                     cm, ce = bm * ybm, tl.maximum(be + ybe, DEEPEST)
                     if KEEP:
-                        t = tl.where(backwards, length - 1 - (start + f), start + f)
-                        at = (((way * B + b) * T + t) * 2) * W
                         tl.store(m_ptr + at + of_blank, tl.where(backwards, bm, cm), mask=lane <= L)
                         tl.store(e_ptr + at + of_blank, tl.where(backwards, be, ce), mask=lane <= L)
                         tl.store(m_ptr + at + of_label, tl.where(backwards, lm, am), mask=lane < L)
                         tl.store(e_ptr + at + of_label, tl.where(backwards, le, ae), mask=lane < L)
+                        at += hop_at
                     lm, le, bm, be = am, ae, cm, ce
             here = ahead
         if way == 0:
