@@ -96,10 +96,12 @@ def test_longer_sequences_and_wider_beams_too(seed):
     check(drawn(14, 2, C, seed, spread), lengths, K, rtol=1e-10)
 
 
-def test_a_prefix_that_comes_back_is_the_one_that_left():
-    log_probs = drawn(5, 1, 3, seed=5)
-    assert returns(log_probs[:, 0].cpu().numpy(), 3) == [4]
-    texts = [labels for labels, _ in beams(check(log_probs, [5], 3, rtol=1e-10), 0)]
+@pytest.mark.parametrize(("T", "K", "seed", "spread"), [(5, 3, 411, 1.5), (7, 4, 464, 2.0)])
+def test_a_prefix_that_comes_back_is_the_one_that_left(T, K, seed, spread):
+    """In the first case its text would be held twice; in the second, what lies further below it would be mistaken."""
+    log_probs = drawn(T, 1, 3, seed, spread)
+    assert returns(log_probs[:, 0].cpu().numpy(), K)
+    texts = [labels for labels, _ in beams(check(log_probs, [T], K, rtol=1e-10), 0)]
     assert len(set(texts)) == len(texts)
 
 
@@ -124,6 +126,14 @@ def test_a_double_letter_needs_a_blank_between():
     have = dict(beams(check(log_probs, [4], 3), 0))
     assert max(have, key=have.get) == (1, 1)
     assert have[1, 1] == pytest.approx(ctc_log_prob(log_probs, (1, 1)), rel=1e-5)
+
+
+def test_the_label_after_the_best_may_take_the_place_of_the_last_letter():
+    """The beam holds (1,) and (1, 1); then (1,) grows by 2 and by 3, though 1 is likelier than both."""
+    rows = [[1e-4, 1, 1e-4, 1e-4], [0.05, 0.95, 1e-4, 1e-4], [0.5, 0.5, 1e-4, 1e-4], [0.001, 0.34, 0.33, 0.329]]
+    log_probs = torch.tensor(rows, dtype=torch.float64, device=DEVICE).log().log_softmax(1)[:, None]
+    assert [labels for labels, _ in beams(check(log_probs[:3], [3], 2), 0)] == [(1,), (1, 1)]
+    assert [labels for labels, _ in beams(check(log_probs, [4], 2), 0)] == [(1, 2), (1, 3)]
 
 
 def ctc_log_prob(log_probs, text):

@@ -181,16 +181,15 @@ def _search(
         stay = _log_sum(stay_blank, stay_label)
 
         # The text grows by one of the likeliest labels; the last letter's place goes to the next one. `merged` has a
-        # bit for every rank that would only lead to another prefix of the beam.
+        # bit for every place that would only lead to another prefix of the beam. (The next one may lead there, too; it
+        # is not taken then, for that prefix and what the other places hold or lead to are K that come before it.)
         rank = tl.max(tl.where((top_label[:, None] == last[None, :]) & real[:, None], i, -1), axis=0)
-        rank = tl.where((last == next_label) & (last >= 0), width, rank)
         bit = tl.where(rank >= 0, tl.full([K], 1, tl.int64) << tl.maximum(rank, 0).to(tl.int64), 0)
         merged = tl.sum(tl.where(is_parent, bit[None, :], 0), axis=1)
         merged_double = tl.max((is_parent & twice).to(tl.int32), axis=1)
         own = top_label[None, :] == last[:, None]
         grow_label = tl.where(own, next_label, top_label[None, :])
-        grow_rank = tl.where(own, width, j).to(tl.int64)
-        free = (((merged[:, None] >> grow_rank) & 1) == 0) & (grow_label >= 0)
+        free = (own | (((merged[:, None] >> j.to(tl.int64)) & 1) == 0)) & (grow_label >= 0)
         grow = tl.where(free, total[:, None] + tl.where(own, next_y, top_y[None, :]), float("-inf"))
         grow_place = K + i * LABELS + grow_label
         doubled = tl.where((merged_double > 0) | (last < 0), float("-inf"), doubled)
