@@ -207,24 +207,18 @@ def make(n=12, seed=2, seconds=6.0):
     from seqlab.audio.synthesis import BACKGROUNDS, background
 
     listener, rng = trigger.load_trigger(), np.random.default_rng(seed)
-    sounds, steps = (
-        trigger.trigger_sounds(12, "test", seed, backgrounds=1),
-        round(seconds * trigger.RATE / trigger.STEP),
-    )
+    sounds = trigger.trigger_sounds(12, "test", seed, backgrounds=1)
+    steps = round(seconds * trigger.RATE / trigger.STEP)
+    until = (steps - trigger.WIDTH) * trigger.STEP  # no word after that: there is time to report every one
+    others = [clip for clip in sounds.negatives if len(clip) <= until]
     names, samples, truths, words = [], [], [], []
     for i in range(n):
         kind = list(BACKGROUNDS)[i % len(BACKGROUNDS)]
         behind = background(kind, steps * trigger.STEP / trigger.RATE, trigger.RATE, rng)
-        x, _, events = reference.training_example(
-            reference.gain(behind, rng.uniform(*LOUD)),
-            sounds.positives,
-            sounds.negatives,
-            rng,
-            Ty=steps,
-            width=trigger.WIDTH,
-            most=(3, 4),
-            decibels=trigger.CLIP_DECIBELS,
-        )
+        behind = reference.gain(behind, rng.uniform(*LOUD))
+        how = {"Ty": steps - trigger.WIDTH, "width": trigger.WIDTH, "most": (3, 4), "decibels": trigger.CLIP_DECIBELS}
+        x, _, events = reference.training_example(behind[:until], sounds.positives, others, rng, **how)
+        x = np.concatenate([x, behind[until:]])
         names.append(f"{i + 1}, {kind}")
         samples.append(x / max(1, np.abs(x).max()))
         truths.append([event.end // trigger.STEP for event in events if event.positive])
