@@ -96,7 +96,7 @@ export default {
 
     // one symbol goes into a frame, and the reader is told what comes of it
     const write = (t, symbol) => {
-      const before = path(), after = before.with(t, symbol), text = collapse(before), next = collapse(after);
+      const before = path(), after = before.map((one, n) => (n === t ? symbol : one)), text = collapse(before), next = collapse(after);
       if (before[t] === symbol) return;
       const joins = [t && after[t - 1] === symbol, after[t + 1] === symbol].filter((one) => one).length;
       const what = symbol === BLANK
