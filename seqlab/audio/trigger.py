@@ -62,7 +62,7 @@ class TriggerBatch(NamedTuple):
 
 
 def trigger_sounds(voices, split="train", seed=0, backgrounds=8):
-    """Let people speak: each says the trigger word twice, four words that sound like it, others, and a phrase.
+    """Let people speak: each says the trigger word twice, four words that sound like it, others, and two phrases.
 
     Parameters
     ----------
@@ -90,31 +90,34 @@ def trigger_sounds(voices, split="train", seed=0, backgrounds=8):
         voice = Voice.random(rng)
         positives += [say(TRIGGER, voice, RATE, rng) for _ in range(2)]
         words = [*rng.choice(CONFUSABLE, 4, replace=False), *rng.choice(others, 2, replace=False)]
-        negatives += [say(text, voice, RATE, rng) for text in (*words, _phrase(rng))]
+        negatives += [say(text, voice, RATE, rng) for text in (*words, _phrase(rng), _phrase(rng))]
     behind = [background(kind, 10.0, RATE, rng) for kind in BACKGROUNDS for _ in range(backgrounds)]
     return Sounds(positives, negatives, behind)
 
 
 def trigger_example(sounds, rng, seconds=SECONDS):
-    """Make one example by overlay, :eq:`overlay`.
+    """Make one example by overlay, :eq:`overlay`. Its last 0.4 s hold no word: there is time to report every one.
 
     Parameters
     ----------
     sounds : `Sounds`.
     rng : NumPy generator.
-    seconds : how long, at most 10.
+    seconds : how long, from 2 to 10. Phrases that are longer are left out.
 
     Returns
     -------
     example : `TriggerExample`. Its loudness, that of each clip and that of the background are drawn, too.
     """
-    N = round(seconds * RATE)
+    N, tail = round(seconds * RATE), WIDTH * STEP
     whole = sounds.backgrounds[rng.integers(len(sounds.backgrounds))]
     first = rng.integers(len(whole) - N + 1)
     behind = reference.gain(whole[first : first + N], rng.uniform(*BACKGROUND_DECIBELS))
-    how = {"Ty": N // STEP, "width": WIDTH, "most": (2, 3), "decibels": CLIP_DECIBELS}
-    x, y, events = reference.training_example(behind, sounds.positives, sounds.negatives, rng, **how)
-    return TriggerExample(reference.gain(x, rng.uniform(-8, 4)).clip(-1, 1), y, events)
+    how = {"Ty": (N - tail) // STEP, "width": WIDTH, "most": (2, 3), "decibels": CLIP_DECIBELS}
+    others = [clip for clip in sounds.negatives if len(clip) <= N - tail]
+    x, _, events = reference.training_example(behind[:-tail], sounds.positives, others, rng, **how)
+    x = reference.gain(np.concatenate([x, behind[-tail:]]), rng.uniform(-8, 4)).clip(-1, 1)
+    ends = [event.end // STEP for event in events if event.positive]
+    return TriggerExample(x, reference.labels_after(N // STEP, ends, WIDTH), events)
 
 
 def trigger_examples(n, split="test", seed=0, *, voices=40, seconds=SECONDS):
