@@ -96,9 +96,9 @@ def test_longer_sequences_and_wider_beams_too(seed):
     check(drawn(14, 2, C, seed, spread), lengths, K, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("T", "K", "seed", "spread"), [(5, 3, 411, 1.5), (7, 4, 464, 2.0)])
+@pytest.mark.parametrize(("T", "K", "seed", "spread"), [(5, 3, 411, 1.5), (7, 4, 464, 2.0), (8, 4, 217, 2.0)])
 def test_a_prefix_that_comes_back_is_the_one_that_left(T, K, seed, spread):
-    """In the first case its text would be held twice; in the second, what lies further below it would be mistaken."""
+    """Else its text would be held twice, or, in the other cases, a node that lies below it be taken for another."""
     log_probs = drawn(T, 1, 3, seed, spread)
     assert returns(log_probs[:, 0].cpu().numpy(), K)
     texts = [labels for labels, _ in beams(check(log_probs, [T], K, rtol=1e-10), 0)]
