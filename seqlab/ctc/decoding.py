@@ -12,6 +12,7 @@ import torch
 from seqlab.ctc.checks import check_lengths
 from seqlab.ctc.reference.decoding import MOST, TOO_MUCH, CTCHypothesis, Judge, check_blank, check_search
 from seqlab.kernels import pick_backend
+from seqlab.ordering import first_largest
 from seqlab.shapes import check_shape
 
 __all__ = ["CTCHypothesis", "beam_decode", "greedy_decode"]
@@ -200,7 +201,7 @@ class _Beams:
         if self.next is not None:
             added = added + self.next[..., :C]
         stay = torch.logaddexp(stay_blank, stay_label)
-        scores, chosen = _first_largest(_joined(stay + self.added, grow + added), K)
+        scores, chosen = first_largest(_joined(stay + self.added, grow + added), K)
         alive = scores > -torch.inf
         grows = alive & (chosen >= K)
         before = torch.where(grows, (chosen - K) // C, chosen % K)  # which prefix it was, and what was added to it
@@ -283,18 +284,8 @@ def _only_labels(y, blank, top):
     y = y.index_fill(1, torch.tensor([blank], device=y.device), -torch.inf)
     if top is None or top >= y.shape[1]:
         return y
-    values, labels = _first_largest(y, top)
+    values, labels = first_largest(y, top)
     return torch.full_like(y, -torch.inf).scatter_(1, labels, values)
-
-
-def _first_largest(flat, width):
-    """The largest of each row and their places, in order; of equals the first. `torch.topk` promises no such order."""
-    least = flat.topk(width).values[:, -1:]
-    above, equal = flat > least, flat == least
-    keep = above | (equal & (equal.cumsum(1) <= width - above.sum(1, keepdim=True)))
-    places = keep.nonzero()[:, 1].view(len(flat), width)
-    values, order = flat.gather(1, places).sort(dim=1, descending=True, stable=True)
-    return values, places.gather(1, order)
 
 
 def _certain_blanks(log_probs, lengths, blank):

@@ -24,6 +24,7 @@ from seqlab.decode.reference import (
 )
 from seqlab.decode.states import begin, log_softmax, read, select
 from seqlab.kernels import pick_backend
+from seqlab.ordering import first_largest
 from seqlab.shapes import check_shape
 
 __all__ = ["Hypothesis", "beam_search", "beam_step", "greedy", "rescore"]
@@ -62,7 +63,7 @@ def beam_step(scores, totals, width, backend="auto"):
     if not ((scores < torch.inf).all() and (totals < torch.inf).all()):
         raise ValueError("scores or totals holds NaN or +Inf; they must be finite or -Inf")
     flat = (log_softmax(scores) + totals[..., None]).reshape(B, K * V)
-    values, indices = _top(flat, width)
+    values, indices = first_largest(flat, width)
     return values, indices // V, indices % V
 
 
@@ -75,17 +76,6 @@ def _way(scores, totals, width, backend):
 
     fits = scores.dtype in TYPES and totals.dtype == torch.float32 and width <= WIDEST
     return "triton" if fits else "torch"
-
-
-def _top(flat, width):
-    """The largest of each row, in order; of equals the first. `torch.topk` alone promises no order of equals."""
-    last = flat.topk(width).values[:, -1:]
-    above = flat > last
-    equal = flat == last
-    keep = above | (equal & (equal.cumsum(1) <= width - above.sum(1, keepdim=True)))
-    indices = keep.nonzero()[:, 1].view(len(flat), width)
-    values, order = flat.gather(1, indices).sort(dim=1, descending=True, stable=True)
-    return values, indices.gather(1, order)
 
 
 def _attention(state):
