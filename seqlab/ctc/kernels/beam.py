@@ -333,7 +333,7 @@ def beam_decode(log_probs, input_lengths=None, beam_width=16, blank=0):
     if B == 0:
         return labels, ends, out
     likeliest, search = plan(C, width, log_probs.dtype)
-    log_probs = log_probs.detach().contiguous()
+    log_probs, lengths = log_probs.detach().contiguous(), lengths.contiguous()
     values = torch.empty(T, B, width + 1, dtype=wide, device=device)
     ids = torch.empty(T, B, width + 1, dtype=torch.int32, device=device)
     parents, letters = (torch.empty(B, T * search["K"] + 1, dtype=torch.int32, device=device) for _ in range(2))
