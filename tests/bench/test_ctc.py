@@ -15,7 +15,8 @@ from seqlab.kernels import H200, has_triton, interpreting
 )
 def test_every_way_is_right_and_what_can_be_timed_is(name, keys):
     report = measure(BENCHMARKS[name], "small", repeat=1)
-    assert {row["role"] for row in report["rows"]} == ({"ours", "peer"} if has_triton() else {"peer"})
+    assert has_triton() == any("Triton" in row["way"] for row in report["rows"])
+    assert "peer" in {row["role"] for row in report["rows"]}
     for row in report["rows"]:
         assert row["right"], row
         assert set(row["errors"]) == (keys if row["pass"] != "forward" or name == "ctc_greedy" else {"losses"})

@@ -142,6 +142,18 @@ def test_what_is_nearly_impossible_is_as_exact_as_the_rest():
     assert torch.equal(gradient[:, 0, 1:].cpu().round(), torch.tensor([[-1.0, 0], [0, -1], [-1, 0]]))
 
 
+@pytest.mark.slow
+def test_many_frames_cost_no_digits_where_logarithms_in_float32_do():
+    rng = np.random.default_rng(0)
+    given = drawn(80, [rng.integers(1, 9, size=16).tolist()], 9)
+    _, gradient = kernels.ctc_loss(*given)
+    leaf = given[0].clone().cpu().requires_grad_()
+    F.ctc_loss(leaf, *(t.cpu() for t in given[1:]), reduction="sum").backward()
+    exact = truth(*given)[1]
+    assert relative(gradient, exact) < 2e-6
+    assert relative(leaf.grad, exact) > 20 * relative(gradient, exact)
+
+
 @pytest.mark.parametrize(("ruled_out", "possible"), [([(0, 0), (2, 2)], True), ([(1, 0), (1, 1), (1, 2)], False)])
 def test_minus_infinity_closes_a_way(ruled_out, possible):
     log_probs, *rest = drawn(4, [[1, 2]], 3)
@@ -293,5 +305,8 @@ def test_the_cost_of_the_claimed_sizes_is_steps_or_bytes():
     assert wide.floor(H200) == pytest.approx(0.31e-3, rel=0.03)
     for must, sizes in ((long, (1024, 32, 128, 96, 4)), (wide, (512, 64, 5000, 64, 4))):
         assert must.bytes < sum(cost.loss_passes(*sizes).values())
+        moved = sum(cost.loss_passes(*sizes).values()) / H200.bandwidth
+        for seconds in (must.floor(H200), moved):
+            assert f" {1e3 * seconds:.3f}e-3" in loss.__doc__  # the table says so
     assert sum(cost.loss_passes(512, 64, 5000, 64, 4).values()) < 1.15 * wide.bytes
     assert cost.loss_cost(512, 64, 5000, 64, 4).bytes < 0.02 * wide.bytes

@@ -21,7 +21,7 @@ def test_every_size_that_a_gpu_times_is_compiled_in_all_forms(compiled):
     for shape in BENCHMARKS["ctc_loss"].shapes["full"]:
         rows = [row for row in compiled if row["kernel"] == "lattice" and row["kind"] == lattice_kind(**shape)]
         assert {row["kept"] for row in rows} == {True, False}
-        assert len(rows) >= 4
+        assert len(rows) >= 3
         assert [row for row in compiled if row["kernel"] == "gradient" and row["shape"] == shape]
     for shape in BENCHMARKS["ctc_greedy"].shapes["full"]:
         assert {row["kernel"] for row in compiled if row["shape"] == shape} == {"best", "collapse"}

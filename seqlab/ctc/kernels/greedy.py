@@ -48,10 +48,10 @@ def _best(
 ):
     row = tl.program_id(0).to(tl.int64)
     t, b = row // B, row % B
-    C, step_t, step_b = C * EACH, step_t * EACH, step_b * EACH
+    C = C * EACH
     if t < tl.load(frames_ptr + b):
         col = tl.arange(0, BLOCK)
-        here = lp_ptr + t * step_t + b * step_b
+        here = lp_ptr + t * step_t * EACH + b * step_b * EACH
         top = tl.full([BLOCK], float("-inf"), ACC)
         place = tl.where(col < C, col, C)
         for start in range(0, C, BLOCK):
