@@ -76,23 +76,26 @@ def spoken_strings(n, seed=0, *, rate=RATE, source="synthetic", split="train", k
     FileNotFoundError
         when the recordings are not there.
     """
+    return list(each_string(n, seed, rate, source, split, kind, snr))
+
+
+def each_string(n, seed, rate, source, split, kind, snr):
+    """The strings of `spoken_strings`, one after the other: many of them need much room."""
     _check(n, source, split, kind)
     if source == "recorded" and rate != RATE:
         raise ValueError(f"rate is {rate}; the recordings have {RATE} samples a second")
-    speak = _speaker(rate, split) if source == "synthetic" else _recorded(split)
+    speak = _speaker(rate) if source == "synthetic" else _recorded(split)
     pool = None
     if snr is not None:
         rng = np.random.default_rng([seed, SPLITS.index(split)])
         pool = np.stack([background(which, POOL, rate, rng) for which in BACKGROUNDS])
-    strings = []
     for i in range(n):
         rng = _generator(seed, split, kind, i)
         digits = _digits(rng, split, kind)
         samples = speak(digits, rng)
         if pool is not None:
             samples = _in_noise(samples, pool, rng.uniform(*np.broadcast_to(snr, 2)), rng)
-        strings.append((samples, " ".join(DIGITS[d] for d in digits)))
-    return strings
+        yield samples, " ".join(DIGITS[d] for d in digits)
 
 
 def encode(text):
@@ -126,6 +129,11 @@ class LetterModel(NGram):
     def __init__(self, n):
         super().__init__(n)
         self._known = {}
+
+    def fit(self, sequences, size):
+        """Count, as `seqlab.lm.NGram` does, and forget what was answered before."""
+        self._known = {}
+        return super().fit(sequences, size)
 
     def distribution(self, context):
         """The probability of every letter after a context, as `seqlab.lm.NGram` has it."""
@@ -293,7 +301,9 @@ def _digits(rng, split, kind):
             return [int(digit) for digit in datetime.date.fromordinal(day).strftime("%Y%m%d")]
 
 
-def _speaker(rate, split):
+def _speaker(rate):
+    """A function that says digits in a new voice each time."""
+
     def speak(digits, rng):
         return say(" ".join(DIGITS[d] for d in digits), Voice.random(rng), rate, rng)
 

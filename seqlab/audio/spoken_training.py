@@ -12,7 +12,7 @@ from seqlab.audio.spoken import (
     ALPHABET,
     BANDS,
     SOURCES,
-    SpokenReader,
+    each_string,
     encode,
     letter_model,
     load_spoken,
@@ -26,7 +26,7 @@ from seqlab.ctc.functional import ctc_loss
 from seqlab.ctc.modules import CTCNetwork
 from seqlab.ctc.reference import label_error_rate
 from seqlab.files import checkpoint_beside, written_aside
-from seqlab.learning import bar, learn
+from seqlab.learning import bar, learn, load_checkpoint
 from seqlab.machine import described
 from seqlab.text import pad
 from seqlab.weights import check_result, checked_out, save_weights
@@ -38,7 +38,7 @@ HELD_OUT, LOOK = 100, 64  # strings of each kind and noise at the end of a run, 
 WARM_UP = 100  # steps in which the rate rises from 0
 TEXTS = 10_000  # that a language model is fitted on
 SPELLING, DATES = 7, 16  # letters that the two language models see, the one they predict among them
-BEAM_WIDTH, LM_WEIGHT, BONUS = 16, 0.7, 0.5
+BEAM_WIDTH, LM_WEIGHT, BONUS = 16, 1.0, 0.5
 READERS = ("greedy", "beam", "beam and spelling", "beam and dates")
 
 
@@ -64,7 +64,7 @@ def spoken_batches(strings, batch_size=BATCH_SIZE):
 
     Parameters
     ----------
-    strings : list of pairs (samples, text), as `seqlab.audio.spoken_strings` makes them.
+    strings : pairs (samples, text), as `seqlab.audio.spoken_strings` makes them; read once, their features are kept.
     batch_size : B.
 
     Returns
@@ -76,9 +76,9 @@ def spoken_batches(strings, batch_size=BATCH_SIZE):
     ValueError
         when there are fewer strings than a batch holds.
     """
-    if len(strings) < batch_size:
-        raise ValueError(f"there are {len(strings)} strings; a batch holds {batch_size}")
     examples = [(spoken_features(samples), encode(text)) for samples, text in strings]
+    if len(examples) < batch_size:
+        raise ValueError(f"there are {len(examples)} strings; a batch holds {batch_size}")
     examples.sort(key=lambda example: len(example[0]))
 
     def draw(step, rng):
@@ -106,7 +106,7 @@ def error_rates(hypotheses, references):
     return {"letters": label_error_rate(hypotheses, references), "words": label_error_rate(*words)}
 
 
-def measured(reader, source, n=HELD_OUT, seed=0, progress=False):
+def measured(reader, source, n, seed=0, progress=False):
     """How often a reader errs on held-out strings: two kinds, four levels of noise, four ways to read.
 
     The beam is tried without a language model, with one that has read random digits and so knows how the words are
@@ -125,7 +125,7 @@ def measured(reader, source, n=HELD_OUT, seed=0, progress=False):
     rows : list of dicts: "kind" (of `spoken_strings`), "snr" in dB or None, "reader" (one of `READERS`), "letters" and
         "words", the two error rates.
     """
-    models = language_models()
+    models = language_models(TEXTS)
     rows = []
     with bar(progress, 0, " sets") as report:
         sets = [(kind, snr) for kind in ("dates", "digits") for snr in TEST_SNR]
@@ -142,7 +142,7 @@ def measured(reader, source, n=HELD_OUT, seed=0, progress=False):
     return rows
 
 
-def language_models(texts=TEXTS, seed=0):
+def language_models(texts, seed=0):
     """The two language models of `measured`, by the names of the readers that use them.
 
     Seven letters hold the longest name of a digit and a space, and no second digit.
@@ -231,9 +231,11 @@ def train_spoken(
         "command": " ".join(["seqlab train spoken", *(f"--{k} {v}" for k, v in options.items()), "--out", out.name]),
         **described(device),
     }
-    with bar(progress, 0, " strings") as say:
-        say(0, None, f"making {strings} strings")
-        draw = spoken_batches(spoken_strings(strings, seed, source=source, kind="digits", snr=TRAIN_SNR))
+    draw = None
+    if not _trained(out, steps):  # else it is only measured again
+        with bar(progress, 0, " strings") as say:
+            say(0, None, f"making {strings} strings")
+            draw = spoken_batches(each_string(strings, seed, RATE, source, "train", "digits", TRAIN_SNR))
     trial = spoken_strings(LOOK, seed + 1, source=source, kind="digits", snr=10.0)  # of the training's voices
     texts = [text for _, text in trial]
     trial = spoken_batch([(spoken_features(samples), encode(text)) for samples, text in trial])
@@ -260,9 +262,9 @@ def train_spoken(
     check_result(out)
     reader = load_spoken(out)  # what is measured is what was rounded to 16 bits
     log |= {"history": history, "seconds": history["seconds"][-1]}
-    log["errors"] = measured(reader, source, seed=seed, progress=progress)
+    log["errors"] = measured(reader, source, HELD_OUT, seed, progress=progress)
     if source == "recorded":
-        log["unheard"] = measured(load_spoken(), source, seed=seed, progress=progress)
+        log["unheard"] = measured(load_spoken(), source, HELD_OUT, seed, progress=progress)
     save_weights(out, reader.network, log)
     if report is not None:
         with written_aside(report) as file:
@@ -270,4 +272,7 @@ def train_spoken(
     return log
 
 
-__all__ = ["SpokenReader", "error_rates", "measured", "spoken_batches", "spoken_loss", "train_spoken"]
+def _trained(out, steps):
+    """Whether the checkpoint beside the file is of a run that came to its end."""
+    beside = checkpoint_beside(out)
+    return beside.exists() and load_checkpoint(beside)["place"]["step"] == steps
