@@ -260,7 +260,7 @@ def load_spoken(path=None):
     Parameters
     ----------
     path : the .npz file that `seqlab train spoken` wrote; None for the one that comes with the package. That one has
-        heard synthetic voices alone.
+        heard synthetic voices alone, in strings of three to eight digits, and not one word by itself.
 
     Returns
     -------
