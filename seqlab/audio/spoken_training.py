@@ -184,7 +184,7 @@ def train_spoken(
     hidden, layers, subsample, dropout : as in `seqlab.ctc.CTCNetwork`.
     lr : the highest learning rate.
     seed : of the strings, the first weights and the drawing.
-    report : None, or a .json file to write the log to as well.
+    report : None, or a .json file to write the log to as well, whole or not at all.
     progress : as in `seqlab.learning.learn`.
 
     Returns
