@@ -35,7 +35,7 @@ VOWELS = {
     "ER": (490, 1350, 1690),  # heard
 }
 GLIDES = {"AY": ("AA", "IH"), "EY": ("EH", "IY"), "OW": ("AO", "UH"), "AW": ("AA", "UH")}  # from vowel to vowel
-SONORANTS = {  # and how loud, against a vowel
+SONORANTS = {  # and how loud, against a vowel; of M and N the first is the low murmur of the nose
     "W": (290, 610, 2150, 0.6),
     "Y": (260, 2070, 3020, 0.6),
     "R": (310, 1060, 1380, 0.7),
