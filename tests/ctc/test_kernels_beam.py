@@ -72,7 +72,7 @@ def returns(log_probs, K):
 @pytest.mark.parametrize(
     ("T", "lengths", "C", "K", "blank", "dtype"),
     [
-        (5, [5, 3], 4, 3, 0, torch.float64),
+        (5, [5, 2], 4, 2, 0, torch.float64),
         (4, [4, 0, 1], 3, 5, 2, torch.float32),
         (3, [3], 2, 1, 0, torch.float32),
         (2, [2, 2], 1, 2, 0, torch.float64),
@@ -96,7 +96,14 @@ def test_longer_sequences_and_wider_beams_too(seed):
     check(drawn(14, 2, C, seed, spread), lengths, K, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("T", "K", "seed", "spread"), [(5, 3, 411, 1.5), (7, 4, 464, 2.0), (8, 4, 217, 2.0)])
+@pytest.mark.parametrize(
+    ("T", "K", "seed", "spread"),
+    [
+        (5, 3, 411, 1.5),
+        pytest.param(7, 4, 464, 2.0, marks=pytest.mark.slow),
+        pytest.param(8, 4, 217, 2.0, marks=pytest.mark.slow),
+    ],
+)
 def test_a_prefix_that_comes_back_is_the_one_that_left(T, K, seed, spread):
     """Else its text would be held twice, or, in the other cases, a node that lies below it be taken for another."""
     log_probs = drawn(T, 1, 3, seed, spread)
@@ -199,7 +206,7 @@ def test_two_runs_and_a_sequence_alone_give_the_same_bits():
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_read_and_summed_in_float32(dtype):
-    found = check(drawn(3, 1, 6, dtype=dtype), [3], 2)
+    found = check(drawn(2, 1, 6, dtype=dtype), [2], 2)
     assert found[2].dtype == torch.float32
 
 

@@ -29,9 +29,6 @@ float32 loses no digits over a long recording. Nothing is done by atomics: two r
 What must be moved and waited for stands in `seqlab.ctc.cost.beam_cost`.
 """
 
-import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
-
-# isort: split
 import torch
 import triton
 import triton.language as tl
