@@ -140,14 +140,13 @@ def reading(image, probabilities, path=None, signs="_0123456789", rate=1):
     return show(fig, alt + (f" Best path: {aligned}." if found else ""))
 
 
-def spoken(probabilities, signs, text):
+def spoken(probabilities, signs):
     """Draw what a network says over the frames of a spoken string: the blank, and a spike for each letter.
 
     Parameters
     ----------
     probabilities : (T, C) of the classes in each frame, the blank first.
     signs : C signs of the classes.
-    text : what the network reads, for the title.
 
     Returns
     -------
@@ -157,17 +156,18 @@ def spoken(probabilities, signs, text):
     check_shape("probabilities", probabilities, (len(probabilities), len(signs)))
     fig, ax = plt.subplots(figsize=(4.4, 2.4))
     ax.plot(probabilities[:, 0], color=INK, alpha=0.55, linestyle=":", label="blank")
-    most, count = probabilities.argmax(axis=1), 0
+    most, said = probabilities.argmax(axis=1), []
     for k in range(1, len(signs)):
-        ax.fill_between(
-            np.arange(len(probabilities)), probabilities[:, k], color=PALETTE[(k - 1) % len(PALETTE)], alpha=0.8
-        )
+        colour = PALETTE[(k - 1) % len(PALETTE)]
+        ax.fill_between(np.arange(len(probabilities)), probabilities[:, k], color=colour, alpha=0.8)
         for first, last in _runs(most == k):
             t = first + int(probabilities[first : last + 1, k].argmax())
             ax.text(t, probabilities[t, k] + 0.03, signs[k].replace(" ", "␣"), ha="center", va="bottom", fontsize=9)
-            count += 1
-    ax.set(xlabel="frame", ylabel="probability", ylim=(0, 1.2), yticks=(0, 0.5, 1), title=f"“{text}”")
-    return show(fig, f"{count} spikes of letters over {len(probabilities)} frames, and the blank between them: {text}.")
+            said.append((t, signs[k]))
+    ax.set(xlabel="step", ylabel="probability", ylim=(0, 1.2), yticks=(0, 0.5, 1))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), handlelength=1.5)
+    text = "".join(sign for _, sign in sorted(said))
+    return show(fig, f"{len(said)} spikes of letters over {len(probabilities)} steps, blanks between them: {text}.")
 
 
 def _draw_strip(ax, image):

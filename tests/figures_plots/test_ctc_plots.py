@@ -68,6 +68,7 @@ def test_reading_wants_a_sign_for_every_class():
 
 def test_spoken_counts_spikes_and_shows_the_space():
     path = [0, 1, 0, 0, 2, 2, 1]
-    picture = plots.spoken(said(path, 3), ("_", "a", " "), "a a")
-    assert picture.alt == "3 spikes of letters over 7 frames, and the blank between them: a a."
-    assert {"␣", "a", "“a a”"} <= set(texts(picture))
+    picture = plots.spoken(said(path, 3), ("_", "a", " "))
+    assert picture.alt == "3 spikes of letters over 7 steps, blanks between them: a a."
+    assert texts(picture).count("a") == 2
+    assert "␣" in texts(picture)
