@@ -1,11 +1,11 @@
 """Prefix beam search, :eq:`ctc-prefix-beam`, in two launches: the labels worth a look, then the whole search.
 
-**A frame's labels are sorted once, for all beams.** A prefix with mass m that grows by label c gets m + log y_c. Within
-a prefix the order of the C - 1 labels is that of their y, whatever m is. So of the K best continuations none needs a
-label behind the K + 1 likeliest of the frame: of the K likeliest, one may be the prefix's own last letter, which has
-another mass (a double letter needs a blank between); one that only grows into another beam of the search hands its mass
-to a beam that is then at least as good. The first launch, `_likeliest`, finds these K + 1 for all frames side by side,
-in one pass over log_probs. What waits for the frame before no longer depends on C.
+**A frame's labels are sorted once, for all beams.** A prefix whose mass has the logarithm m gets m + log y_c by growing
+by label c. Within a prefix the order of the C - 1 labels is that of their y, whatever m is. So of the K best
+continuations none needs a label behind the K + 1 likeliest of the frame: of the K likeliest, one may be the prefix's
+own last letter, which has another mass (a double letter needs a blank between); one that only grows into another beam
+of the search hands its mass to a beam that is then at least as good. The first launch, `_likeliest`, finds these K + 1
+for all frames side by side, in one pass over log_probs. What waits for the frame before no longer depends on C.
 
 **The search** is the second launch, `_search`: a program owns a sequence and walks over its frames. It holds the K
 prefixes with their two masses, and per frame
@@ -23,8 +23,9 @@ one that begins with it stays, and come back later. The table then says that it 
 and the nodes below it on the way to the others are looked up in the tree. Without that the beam would hold one text
 twice.
 
-Logarithms of the masses are kept relative to the best prefix and the sum of what was taken off is a float64, so that
-float32 loses no digits over a long recording. Nothing is done by atomics: two runs give the same bits.
+Logarithms of the masses are kept relative to the best prefix, and the sum of what was taken off is a float64, so that
+float32 has no fewer digits at the end of a long recording than at its beginning. Nothing is done by atomics: two runs
+give the same bits.
 
 What must be moved and waited for stands in `seqlab.ctc.cost.beam_cost`.
 """
