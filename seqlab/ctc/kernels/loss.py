@@ -18,6 +18,8 @@ exponential and no logarithm. Beta is kept without y_t, so nothing is divided by
 
 **Nobody waits for memory.** The next `FRAMES` frames are on their way while the program works on these.
 
+Memory beyond arguments and results: 32 bytes for every frame and label of every sequence, if a gradient is wanted.
+
 In the second launch `_gradient` a program owns a frame of a sequence. It writes exp(log_probs), then, over it at the
 blank and at the first place of every label, exp(log_probs) - occupancy, :eq:`ctc-occupancy`. What a repeated label
 occupies is summed from place to place, always in the same order: the same numbers give the same bits at every run.
@@ -144,9 +146,9 @@ def _worth_walking(configs, named_args, N, ACC, **others):
         lanes = max(1, N // (32 * warps))
         held = frames * lanes * (2 if ACC.primitive_bitwidth == 64 else 1)
         fits = lanes <= 2 or (warps == 16 and N >= 2048)
-        return fits and 32 * warps <= max(N, 32) and (8 <= held <= 16 or (frames == 4 and held >= 8))
+        return fits and 32 * warps <= max(N, 32) and (8 < held <= 16 or held == frames == 8)
 
-    return [c for c in configs if worth(c.kwargs["FRAMES"], c.num_warps)]
+    return [c for c in configs if worth(c.kwargs["FRAMES"], c.num_warps)] or configs[-1:]
 
 
 @tuned(LATTICE, key=["N", "KEEP", "KIND"], prune=_worth_walking)
