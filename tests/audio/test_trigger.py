@@ -122,10 +122,15 @@ def test_examples_are_the_same_for_a_seed_and_labelled_after_the_word(sounds):
 
 def test_nobody_speaks_in_two_splits(sounds):
     other = trigger.trigger_sounds(2, "test", seed=3, backgrounds=1)
-    again = trigger.trigger_sounds(2, "valid", seed=3, backgrounds=1)
-    for one, two, three in zip(sounds, other, again, strict=True):
-        assert all(np.array_equal(a, c) for a, c in zip(one, three, strict=True))
+    for one, two in zip(sounds, other, strict=True):
+        assert len(one) == len(two)
         assert not any(np.array_equal(a, b) for a in one for b in two)
+
+
+def test_the_same_seed_gives_the_same_people(sounds):
+    again = trigger.trigger_sounds(1, "valid", seed=3, backgrounds=1)
+    assert all(np.array_equal(a, b) for a, b in zip(again.positives, sounds.positives, strict=False))
+    assert all(np.array_equal(a, b) for a, b in zip(again.negatives, sounds.negatives, strict=False))
 
 
 def test_streams_are_full_of_other_words():
@@ -229,7 +234,8 @@ def test_the_shipped_detector_hears_new_voices():
     listener = load_trigger()
     assert trigger.FILE.stat().st_size < 600_000
     assert listener.log["curve"]["average_precision"] > 0.9
-    examples = trigger.trigger_examples(24, "test", seed=77, voices=6)
+    heard, rng = trigger.trigger_sounds(6, "test", seed=77, backgrounds=1), np.random.default_rng(0)
+    examples = [trigger.trigger_example(heard, rng) for _ in range(24)]
     scores = trigger.trigger_scores(listener, examples)
     assert scores["words"] >= 15
     assert scores["hits"] >= 0.8 * scores["words"]
