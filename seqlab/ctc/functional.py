@@ -8,8 +8,10 @@ from seqlab.ctc import lattice
 from seqlab.ctc.checks import check_blank, check_lengths, check_log_probs, pad_targets
 from seqlab.kernels import pick_backend
 from seqlab.kernels.gradients import refuse_second_derivative
+from seqlab.kernels.measured import fastest_backend
 
 REDUCTIONS = ("none", "mean", "sum")
+WAYS = {"seqlab Triton": "triton", "seqlab torch": "torch"}  # as the benchmark names them
 
 
 def ctc_loss(
@@ -117,20 +119,24 @@ def _fitted(log_probs, targets, input_lengths, target_lengths, blank):
 
 
 def _choose(backend, log_probs, targets):
-    """Pick "torch" or "triton"; the kernel has a limit of labels."""
-    backend_here = pick_backend(backend, log_probs)
-    if backend_here == "torch":
+    """Pick "torch" or "triton": the kernel has a limit of labels; what "auto" takes on CUDA, measurements decide."""
+    way = pick_backend(backend, log_probs)
+    if way == "torch":
         return "torch"
     from seqlab.ctc.kernels import loss
 
-    if targets.shape[1] <= loss.LONGEST:
-        return "triton"
-    if backend == "triton":
+    (T, B, C), L = log_probs.shape, targets.shape[1]
+    if loss.LONGEST < L:
+        if backend == "auto":
+            return "torch"
         raise ValueError(
-            f"backend is 'triton', and a target has {targets.shape[1]} labels; the kernel takes {loss.LONGEST} at "
-            "most: use backend='torch' or 'auto'"
+            f"backend is 'triton', and a target has {L} labels; the kernel takes {loss.LONGEST} at most: use "
+            "backend='torch' or 'auto'"
         )
-    return "torch"
+    if backend == "triton":
+        return "triton"
+    wanted = torch.is_grad_enabled() and log_probs.requires_grad
+    return fastest_backend("ctc_loss", WAYS, log_probs, {"T": T, "C": C, "L": L, "B": B}, wanted) or "triton"
 
 
 class _Losses(torch.autograd.Function):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 import seqlab.kernels  # noqa: F401  first: it chooses Triton's interpreter where there is no GPU
-from seqlab.ctc import align, ctc_loss, reference
+from seqlab.ctc import align, ctc_loss, functional, reference
 
 MINE, THEIRS = ctc_loss, F.ctc_loss
 
@@ -309,3 +309,16 @@ def test_a_wrong_name_is_named():
         ctc_loss(**GOOD, reduction="average")
     with pytest.raises(ValueError, match="backend is 'cuda'; it must be 'auto', 'torch' or 'triton'"):
         ctc_loss(**GOOD, backend="cuda")
+
+
+@pytest.mark.parametrize(("said", "taken"), [("seqlab torch", "torch"), ("seqlab Triton", "triton"), (None, "triton")])
+def test_on_cuda_auto_takes_what_was_measured_fastest(monkeypatch, said, taken):
+    """Without a device: what `pick_backend` and the table of measurements would say there is put in their place."""
+    asked = []
+    monkeypatch.setattr(functional, "pick_backend", lambda backend, *tensors: "triton")
+    monkeypatch.setattr(
+        functional, "fastest_backend", lambda name, ways, *rest: asked.append((name, *rest[1:])) or ways.get(said)
+    )
+    log_probs, targets = torch.zeros(5, 2, 3, requires_grad=True), torch.ones(2, 1)
+    assert functional._choose("auto", log_probs, targets) == taken
+    assert asked == [("ctc_loss", {"T": 5, "C": 3, "L": 1, "B": 2}, True)]
