@@ -1,6 +1,7 @@
 import datetime
 import itertools
 import json
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -237,3 +238,15 @@ def test_real_speech_is_joined_too(real):
     strings = spoken_strings(3, 0, source="recorded", split="test")
     assert all(1.5 < len(x) / 8000 < 8 for x, _ in strings)
     assert all(np.abs(x).max() == pytest.approx(0.5) for x, _ in strings)
+
+
+def test_the_committed_results_on_recordings_are_those_of_the_command_and_say_what_the_book_says():
+    log = json.loads(resources.files("seqlab.audio").joinpath("results", "spoken-recorded.json").read_text())
+    assert log["training"]["source"] == "recorded"
+    assert log["command"].startswith("seqlab train spoken --source recorded ")
+    words = {key: {(r["kind"], r["snr"], r["reader"]): r["words"] for r in log[key]} for key in ("errors", "unheard")}
+    assert len(words["errors"]) == len(words["unheard"]) == 2 * 4 * 4
+    for snr in training.TEST_SNR:
+        assert words["errors"]["dates", snr, "beam and dates"] < 0.5 * words["errors"]["dates", snr, "greedy"]
+        assert words["unheard"]["dates", snr, "greedy"] > 0.3 + words["errors"]["dates", snr, "greedy"]
+    assert words["errors"]["dates", None, "greedy"] < 0.03
