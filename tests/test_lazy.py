@@ -8,6 +8,8 @@ import pytest
 
 ROOMS = [
     "seqlab.attention",
+    "seqlab.audio",
+    "seqlab.ctc",
     "seqlab.decode",
     "seqlab.embeddings",
     "seqlab.lm",

@@ -20,6 +20,8 @@ ROOMS = (
     "decode",
     "attention",
     "seq2seq",
+    "ctc",
+    "audio",
 )  # whose equations the chapters written so far derive
 HANGUL, KANA_HAN = re.compile("[\uac00-\ud7af]"), re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
