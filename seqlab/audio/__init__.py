@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = exports(
         "modules": ["TriggerWordDetector"],
         "spoken": ["SpokenReader", "load_spoken", "spoken_strings"],
         "synthesis": ["Voice", "background", "noise", "say", "tone"],
-        "trigger": ["load_trigger"],
+        "trigger": ["TriggerListener", "TriggerStream", "load_trigger"],
         "wav": ["read_wav", "wav_bytes"],
     },
 )
