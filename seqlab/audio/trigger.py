@@ -107,7 +107,14 @@ def trigger_example(sounds, rng, seconds=SECONDS):
     Returns
     -------
     example : `TriggerExample`. Its loudness, that of each clip and that of the background are drawn, too.
+
+    Raises
+    ------
+    ValueError
+        when seconds is out of range.
     """
+    if not 2 <= seconds <= 10:
+        raise ValueError(f"seconds is {seconds}; an example must take from 2 to 10")
     N, tail = round(seconds * RATE), WIDTH * STEP
     whole = sounds.backgrounds[rng.integers(len(sounds.backgrounds))]
     first = rng.integers(len(whole) - N + 1)
@@ -231,6 +238,11 @@ class TriggerListener:
     def __init__(self, model, threshold=0.5, quiet=QUIET, log=None):
         self.model, self.threshold, self.quiet, self.log = model.eval(), threshold, quiet, log
 
+    @property
+    def device(self):
+        """Where the detector's weights are."""
+        return next(self.model.parameters()).device
+
     def probabilities(self, samples):
         """The probability, after each step of 40 ms, that the trigger word has just been said.
 
@@ -243,9 +255,8 @@ class TriggerListener:
         p : (Ty,) or (B, Ty) array.
         """
         x = torch.from_numpy(np.asarray(samples, dtype=np.float32))
-        device = next(self.model.parameters()).device
         with torch.no_grad():
-            p = self.model(trigger_features(torch.atleast_2d(x).to(device))).sigmoid().cpu().numpy()
+            p = self.model(trigger_features(torch.atleast_2d(x).to(self.device))).sigmoid().cpu().numpy()
         return p if x.ndim == 2 else p[0]
 
     def detect(self, samples, threshold=None):
@@ -260,7 +271,8 @@ class TriggerListener:
         -------
         detections : list of output steps.
         """
-        return reference.detect(self.probabilities(samples), threshold or self.threshold, self.quiet)
+        threshold = self.threshold if threshold is None else threshold
+        return reference.detect(self.probabilities(samples), threshold, self.quiet)
 
     def stream(self):
         """A new stream: `TriggerStream`."""
@@ -298,9 +310,9 @@ class TriggerStream:
             return np.zeros(0, dtype=np.float32), []
         self._rest = x[frames * HOP :]
         with torch.no_grad():
-            heard = trigger_features(torch.from_numpy(x[: (frames - 1) * HOP + SIZE])[None])
-            logits, self._state = self.listener.model.step(heard, self._state)
-        p = logits[0].sigmoid().numpy()
+            whole = torch.from_numpy(x[: (frames - 1) * HOP + SIZE])[None].to(self.listener.device)
+            logits, self._state = self.listener.model.step(trigger_features(whole), self._state)
+        p = logits[0].sigmoid().cpu().numpy()
         return p, [step for step in map(self._decide, p) if step is not None]
 
     def _decide(self, p):

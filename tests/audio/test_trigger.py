@@ -86,6 +86,8 @@ def test_a_two_way_detector_hears_the_future():
         (lambda: TriggerWordDetector(0), "bands is 0"),
         (lambda: TriggerWordDetector(7, kernel=3), "kernel is 3"),
         (lambda: TriggerWordDetector(7, dropout=1), "dropout is 1"),
+        (lambda: trigger.trigger_example(None, None, seconds=11), "seconds is 11"),
+        (lambda: TriggerListener(detector(trigger.BANDS).float()).detect(np.zeros(8000), 0), "threshold is 0"),
         (lambda: trigger.trigger_sounds(0), "voices is 0"),
         (lambda: trigger.trigger_sounds(1, "exam"), "split is 'exam'"),
     ],
