@@ -171,7 +171,8 @@ def spoken(probabilities, signs):
 
 
 def _draw_strip(ax, image):
-    ax.imshow(_ink(image), interpolation="nearest", aspect="auto")
+    """Faint ink is drawn a little stronger than it is, for dark pages."""
+    ax.imshow(_ink(np.asarray(image) ** 0.7), interpolation="nearest", aspect="auto")
     ax.set_yticks([])
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
