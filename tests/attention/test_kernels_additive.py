@@ -9,22 +9,10 @@ from seqlab.attention import cost, kernels, reference
 from seqlab.attention.kernels import additive
 from seqlab.kernels import H200
 
+pytestmark = pytest.mark.usefixtures("poison")
 DEVICE = "cpu" if additive.interpreting() else "cuda"
 NAN, INF = float("nan"), float("inf")
 NAMES = ("query", "key", "value", "v")
-
-
-@pytest.fixture(autouse=True)
-def poison(monkeypatch):
-    """Let every tensor that is made without a value start as NaN, so that a number not written is seen."""
-    for name in ("empty", "empty_like"):
-        make = getattr(torch, name)
-
-        def poisoned(*a, make=make, **k):
-            made = make(*a, **k)
-            return made.fill_(NAN) if made.is_floating_point() else made.fill_(-7)
-
-        monkeypatch.setattr(torch, name, poisoned)
 
 
 def drawn(B=2, Tq=5, Tk=7, D=9, Dv=4, dtype=torch.float32, spread=1.0, seed=0):

@@ -9,20 +9,9 @@ from seqlab.ctc import cost, kernels, reference
 from seqlab.ctc.kernels import loss
 from seqlab.kernels import H200
 
+pytestmark = pytest.mark.usefixtures("poison")
 DEVICE = "cpu" if loss.interpreting() else "cuda"
 NAN, INF = float("nan"), float("inf")
-
-
-@pytest.fixture(autouse=True)
-def poison(monkeypatch):
-    """Let every tensor that is made without a value start as NaN or a wrong id, so that what is not written is seen."""
-    make = torch.empty
-
-    def poisoned(*a, **k):
-        made = make(*a, **k)
-        return made.fill_(NAN if made.is_floating_point() else -7)
-
-    monkeypatch.setattr(torch, "empty", poisoned)
 
 
 def drawn(T, targets, C, frames=None, blank=0, dtype=torch.float32, spread=3.0, seed=0):

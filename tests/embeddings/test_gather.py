@@ -8,21 +8,10 @@ import torch.nn.functional as F
 from seqlab.embeddings.kernels import gather
 from seqlab.kernels import interpreting
 
+pytestmark = pytest.mark.usefixtures("poison")
 DEVICE = "cpu" if interpreting() else "cuda"
 NAN = float("nan")
 DTYPES = {torch.float32: 1e-6, torch.float64: 1e-14, torch.bfloat16: 1e-2, torch.float16: 1e-3}
-
-
-@pytest.fixture(autouse=True)
-def poison(monkeypatch):
-    """Let every tensor that is made without a value start as NaN, so that a number not written is seen."""
-    make = torch.empty
-
-    def poisoned(*a, **k):
-        made = make(*a, **k)
-        return made.fill_(NAN) if made.is_floating_point() else made
-
-    monkeypatch.setattr(torch, "empty", poisoned)
 
 
 @pytest.fixture(params=["at random", "in order"])

@@ -9,6 +9,7 @@ from seqlab.embeddings.kernels import cbow, common, hierarchical, sgns
 from tests.embeddings import launched
 from tests.embeddings.launched import DEVICE, ONE_BY_ONE, table, tensor
 
+pytestmark = pytest.mark.usefixtures("poison")
 KERNELS = (sgns._sgns, cbow._cbow, hierarchical._skipgram, hierarchical._cbow)
 STEPS = ("sgns", "cbow", "skipgram_hierarchical", "cbow_hierarchical")
 LR = 0.1
@@ -22,11 +23,6 @@ def rows(request, monkeypatch):
     """Let every kernel hold so many rows at a time; FORMS: one, a few, all."""
     for kernel in KERNELS:
         launched.form(monkeypatch, kernel, getattr(request, "param", 4))
-
-
-@pytest.fixture(autouse=True)
-def poison(monkeypatch):
-    launched.poison(monkeypatch)
 
 
 class Problem:

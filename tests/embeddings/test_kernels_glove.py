@@ -13,10 +13,9 @@ LR = 0.05
 
 
 @pytest.fixture(params=[1, 4, 32], autouse=True)
-def rows(request, monkeypatch):
+def rows(request, monkeypatch, poison):
     """All forms: a count a program, a few, more than there are."""
     launched.form(monkeypatch, glove._glove, request.param)
-    launched.poison(monkeypatch)
     return request.param
 
 

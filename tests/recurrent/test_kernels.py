@@ -6,7 +6,6 @@ import torch
 
 from seqlab.recurrent import kernels, reference, rnn
 from seqlab.recurrent.kernels import sizes
-from tests.recurrent import launched
 from tests.recurrent.launched import DEVICE, numpy, relative
 
 NAMES = ("x", "h0", "W_ih", "W_hh", "b_ih", "b_hh")
@@ -39,11 +38,6 @@ def errors(tensors, nonlinearity):
     return relative(numpy(h), want), {
         name: relative(numpy(tensor.grad), gradients[name]) for name, tensor in zip(NAMES, tensors, strict=True)
     }
-
-
-@pytest.fixture
-def poison(monkeypatch):
-    launched.poison(monkeypatch)
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])

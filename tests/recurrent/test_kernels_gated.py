@@ -23,11 +23,6 @@ SIZES = [  # B, T, D, H
 PROGRAMS = {"gru": kernels.gru_recurrence, "lstm": kernels.lstm_recurrence}
 
 
-@pytest.fixture
-def poison(monkeypatch):
-    launched.poison(monkeypatch)
-
-
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("shape", SIZES)
 def test_states_and_gradients_agree_with_the_reference(cell, shape, poison):

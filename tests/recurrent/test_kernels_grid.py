@@ -27,8 +27,7 @@ interpreted = pytest.mark.skipif(not interpreting(), reason="says what happens i
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_resident(monkeypatch):
-    launched.poison(monkeypatch)
+def nothing_is_resident(monkeypatch, poison):
     for cell in CELLS:
         monkeypatch.setitem(sizes.RESIDENT, cell, {})
 

@@ -36,8 +36,8 @@ LOOK = """() => {
 }"""
 
 # Half of a chapter's elements are the coloured words of its code, nearly all of a package page's are the parts of its
-# signatures, and axe looks behind each of them for minutes. A kind of word is judged in the first block that shows it; a
-# block without a new kind becomes plain text of the same size.
+# signatures, and axe looks behind each of them for minutes. A kind of word is judged in the first block that shows
+# it; a block without a new kind becomes plain text of the same size.
 PLAIN = """() => {
   const judged = new Set();
   for (const block of document.querySelectorAll(".highlight pre, dt.sig")) {

@@ -7,23 +7,11 @@ from scipy.sparse import csr_array
 
 from seqlab.tsne import kernels, reference
 
+pytestmark = pytest.mark.usefixtures("poison")
 DEVICE = "cpu" if kernels.interpreting() else "cuda"
 NAN, INF = float("nan"), float("inf")
 ERROR = {torch.float32: 1e-5, torch.float64: 1e-12}
 DTYPES = [torch.float32, torch.float64]
-
-
-@pytest.fixture(autouse=True)
-def poison(monkeypatch):
-    """Let every tensor that is made without a value start as NaN, so that a number not written is seen."""
-    for owner, name in ((torch, "empty_like"), (torch.Tensor, "new_empty")):
-        make = getattr(owner, name)
-
-        def poisoned(*a, make=make, **k):
-            made = make(*a, **k)
-            return made.fill_(NAN) if made.is_floating_point() else made
-
-        monkeypatch.setattr(owner, name, poisoned)
 
 
 def numpy(tensor):
