@@ -77,7 +77,7 @@ def beam_decode(
 ):
     """Keep the K best prefixes of each sequence and let every frame extend them, :eq:`ctc-prefix-beam`.
 
-    The search of `seqlab.ctc.reference.decoding.beam_decode`, where it is explained, for all sequences side by side;
+    The search of `seqlab.ctc.reference.beam_decode`, where it is explained, for all sequences side by side;
     it is written out in loops there.
 
     Parameters

@@ -20,8 +20,8 @@ class AlignmentEditor(Figure):
     Parameters
     ----------
     path : the path at the start, a string of 2 to 30 symbols, one a frame, "_" for the blank. None offers three
-        examples: the lecture notes' "ttt_h_eee___ ___qqq__", a hello, and two frames of which the best path is not the
-        best text.
+        examples: the lecture notes' ``ttt_h_eee___ ___qqq__``, a hello, and two frames of which the best path is not
+        the best text.
     log_probs : (T, C) log-probabilities of the symbols in every frame; needs `symbols`. None makes a table that
         believes in the path and doubts at its borders, see `beliefs`.
     symbols : the C symbols, a string that begins with "_". None takes those of the path.
