@@ -253,10 +253,7 @@ def occupancies(log_probs, target, blank=0):
     log_alpha = ctc_forward(log_probs, target, blank)
     log_prob = log_likelihood(log_alpha)
     if np.isneginf(log_prob):
-        raise ValueError(
-            f"target has no path of {len(log_probs)} frames with a probability above 0: it needs "
-            f"{frames_needed(target)} frames or more, in which its labels are possible"
-        )
+        raise _no_path(target, len(log_probs))
     gamma = np.exp(log_alpha + ctc_backward(log_probs, target, blank, includes=False) - log_prob)
     per_class = np.zeros(log_probs.shape)
     for s, k in enumerate(extend(target, blank)):
@@ -324,10 +321,7 @@ def viterbi(log_probs, target, blank=0):
     s = max(range(S - 1, max(S - 3, -1), -1), key=lambda end: best[-1, end]) if T else 0
     log_prob = float(best[-1, s]) if T else log_likelihood(best)
     if np.isneginf(log_prob):
-        raise ValueError(
-            f"target has no path of {T} frames with a probability above 0: it needs {frames_needed(target)} frames or "
-            "more, in which its labels are possible"
-        )
+        raise _no_path(target, T)
     through = []
     for t in reversed(range(T)):
         through.append(s)
@@ -411,6 +405,14 @@ def paths_of(target, T, blank=0):
     if T < 0:
         raise ValueError(f"T is {T}; it must be a number of frames, 0 or more")
     return _walk(states, T)
+
+
+def _no_path(target, T):
+    needed = frames_needed(target)
+    return ValueError(
+        f"target has no path of {T} frames with a probability above 0: it needs {needed} frames or more, in which its "
+        "labels are possible"
+    )
 
 
 def _walk(states, T):
