@@ -24,7 +24,7 @@ from collections import OrderedDict
 
 from seqlab.grading import names
 from seqlab.grading.model import Assignment
-from seqlab.grading.sandbox import ENVIRONMENT
+from seqlab.grading.sandbox import ENVIRONMENT, listening
 
 KEPT = 4  # assignments whose process is kept
 
@@ -41,9 +41,7 @@ class Reference:
         self.checks = [check.id for check in assignment.checks]
         self.folder = tempfile.mkdtemp(prefix="sq")
         self.address = f"{self.folder}/r"
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(self.address)
-        listener.listen(64)
+        listener = listening(self.address, 64)
         environment = os.environ | ENVIRONMENT
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "seqlab.grading.reference", str(listener.fileno())],

@@ -336,7 +336,7 @@ def _grade_here(job, folder, warm=None):
 
 def _machine(wrong):
     """Say what the machine lacks."""
-    what = wrong.strerror if isinstance(wrong, OSError) and wrong.strerror else "no memory is left"
+    what = "no memory is left" if isinstance(wrong, MemoryError) else wrong.strerror or str(wrong)
     where = f" ({wrong.filename})" if isinstance(wrong, OSError) and wrong.filename else ""
     return f"the machine could not go on: {what}{where}; mend that and start again, what has been graded is kept"
 

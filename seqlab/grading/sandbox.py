@@ -6,6 +6,7 @@ descriptors, so no folder is shared. An answer's closed modules are replaced by 
 """
 
 import contextlib
+import errno
 import functools
 import importlib.machinery
 import json
@@ -238,6 +239,31 @@ def wrapped(command, closed, environment=None):
 # ----------------------------------------------------------------------------------------------- kernel
 
 
+LONGEST = 103  # bytes in the name of a socket: Linux takes 107, macOS 103
+
+
+def listening(address, waiting):
+    """A socket of this machine that listens.
+
+    Parameters
+    ----------
+    address : its name, a path in a folder that exists.
+    waiting : how many may wait to be let in.
+
+    Raises
+    ------
+    OSError
+        when the name is too long for a socket.
+    """
+    if len(os.fsencode(address)) > LONGEST:
+        told = "the folder for temporary files has too long a name for a socket: set TMPDIR to a shorter one"
+        raise OSError(errno.ENAMETOOLONG, told, os.path.dirname(address))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(address)
+    listener.listen(waiting)
+    return listener
+
+
 class Listeners:
     """The kernel's sockets, listening before the kernel exists: no waiting, and no folder shared with it."""
 
@@ -255,10 +281,7 @@ class Listeners:
     def listen(self):
         """Open the five sockets where the grader will connect."""
         for port in range(1, len(CHANNELS) + 1):
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            listener.bind(f"{self.address}-{port}")
-            listener.listen(8)
-            self.sockets.append(listener)
+            self.sockets.append(listening(f"{self.address}-{port}", 8))
 
     def forget(self):
         """Close this process's copies; the kernel holds its own."""

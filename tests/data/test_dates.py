@@ -71,6 +71,7 @@ def test_every_locale_writes_every_style_differently_enough_to_be_read():
                 assert all(unicodedata.category(c) not in ("Cf", "Cc") for text in texts for c in text)
 
 
+@pytest.mark.slow
 def test_no_text_has_two_meanings():
     meanings = {}
     for seed in range(3):

@@ -312,6 +312,7 @@ def test_a_run_stopped_by_ctrl_c_ends_with_the_vectors_of_a_straight_run(estimat
     assert not list(tmp_path.glob("*.new"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [SkipGram, CBOW])
 @pytest.mark.parametrize("loss", ["negative", "hierarchical"])
 def test_the_kernels_learn_what_torch_learns(estimator, loss):
@@ -380,6 +381,7 @@ def right(model):
     ],
     ids=lambda v: getattr(v, "__name__", None) or str(v),
 )
+@pytest.mark.slow
 def test_analogies_of_the_grammar_are_learnt(estimator, how, at_least):
     """Guessing would solve one in 125."""
     model = estimator(dim=30, window=5, epochs=10, subsample=0, progress=False, **how).fit(data.kingdom(3000))

@@ -157,6 +157,7 @@ def test_a_wide_plot_keeps_its_text_readable_and_can_be_scrolled_by_keyboard():
     assert 'tabindex="0"' in picture._repr_html_()
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_page():
     code = """
 import hashlib, matplotlib.pyplot as plt

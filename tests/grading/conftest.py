@@ -1,5 +1,8 @@
 """The tiny assignment as a fixture, and the mark of tests that need the sandbox."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from seqlab.grading.sandbox import why_not
@@ -10,6 +13,13 @@ from tests.grading.tiny import make_assignment
 def assignment():
     """Three answers, public and hidden checks, one answer with closed modules."""
     return make_assignment()
+
+
+@pytest.fixture
+def near():
+    """An empty folder for temporary files whose name leaves room for that of a socket, as `tmp_path`'s may not."""
+    with tempfile.TemporaryDirectory(prefix="sq") as folder:
+        yield Path(folder)
 
 
 def pytest_collection_modifyitems(items):

@@ -262,6 +262,7 @@ def test_an_equivalent_that_is_noticed_is_named(tmp_path):
     assert "[[equivalent]] 'double:3:mul-to-div' is declared to change nothing, but 'double-" in told
 
 
+@pytest.mark.slow
 def test_a_check_that_hangs_for_a_wrong_answer_does_not_hang_the_build(tmp_path, no_kernel):
     endless = 'name = "endless"\nanswer = "running"\nsource = "def running(xs):\\n    while True: pass"\n'
     variants = f"[[wrong]]\n{endless}earns = {{running-values = 0}}\n"

@@ -213,13 +213,13 @@ class TestSandboxed:
         assert record.outcome is Outcome.NEEDS_ATTENTION
         assert "ZeroDivisionError" in record.problems[0]
 
-    def test_no_temporary_file_and_no_process_is_left(self, assignment, tmp_path, monkeypatch):
+    def test_no_temporary_file_and_no_process_is_left(self, assignment, near, monkeypatch):
         run._forget_host()
         reference.close()
-        monkeypatch.setenv("TMPDIR", str(tmp_path))
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        monkeypatch.setenv("TMPDIR", str(near))
+        monkeypatch.setattr("tempfile.tempdir", str(near))
         grade_many([(1, submission()), (2, submission({"total": "import os\nos._exit(1)\n"}))], assignment)
-        assert list(tmp_path.iterdir()) == []
+        assert list(near.iterdir()) == []
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         assert not [pid for pid in children if b"seqlab.grading" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
@@ -265,9 +265,9 @@ def test_submissions_are_read_as_workers_become_free(assignment):
 
 
 @pytest.mark.sandbox
-def test_an_interrupt_ends_the_class_and_leaves_nothing(assignment, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_an_interrupt_ends_the_class_and_leaves_nothing(assignment, near, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(near))
+    monkeypatch.setenv("TMPDIR", str(near))
     slow = submission({"double": "import time\ntime.sleep(1000)\n"})
 
     def stop(key, record):
@@ -275,7 +275,7 @@ def test_an_interrupt_ends_the_class_and_leaves_nothing(assignment, tmp_path, mo
 
     with pytest.raises(KeyboardInterrupt):
         grade_many([("a", submission()), ("b", slow)], assignment, workers=2, on_result=stop)
-    assert list(tmp_path.iterdir()) == []
+    assert list(near.iterdir()) == []
 
 
 @pytest.mark.sandbox
@@ -315,8 +315,18 @@ def test_a_child_killed_from_outside_costs_its_own_submission_and_needs_a_person
 
 
 @pytest.mark.sandbox
-def test_a_machine_that_cannot_go_on_is_told_in_a_sentence_and_nothing_is_recorded(assignment, tmp_path, monkeypatch):
-    room = tmp_path / "room"
+def test_a_folder_with_too_long_a_name_for_a_socket_is_told(assignment, near, monkeypatch):
+    run._forget_host()
+    far = near / ("f" * 100)
+    far.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(far))
+    with pytest.raises(GraderFailed, match=r"too long a name for a socket: set TMPDIR to a shorter one \(.*/fff"):
+        grade(submission(), assignment)
+
+
+@pytest.mark.sandbox
+def test_a_machine_that_cannot_go_on_is_told_in_a_sentence_and_nothing_is_recorded(assignment, near, monkeypatch):
+    room = near / "room"
     room.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(room))
     kept = []

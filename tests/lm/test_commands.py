@@ -236,6 +236,7 @@ def test_the_best_weights_are_kept_and_not_the_last(text, here, capsys, monkeypa
         assert not torch.equal(weight, kept[3][name].half().float())
 
 
+@pytest.mark.slow
 def test_minutes_become_a_number_of_epochs(text, here, capsys):
     status, _, _ = call(capsys, *LETTERS, "--corpus", text, "--minutes", 0.02)
     log = load_letters(here / "m.npz")[2]
