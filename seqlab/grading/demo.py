@@ -15,7 +15,10 @@ from pathlib import Path
 
 from seqlab import notebooks
 from seqlab.grading import build as builds
-from seqlab.grading import commands
+from seqlab.grading.author_commands import STAGES
+from seqlab.grading.classes import grade_class
+from seqlab.grading.collecting import collect
+from seqlab.grading.instructor_commands import write_reports
 from seqlab.grading.ledger import Ledger, Standing
 from seqlab.grading.model import Assignment, Outcome
 from seqlab.grading.source import NOTEBOOK, read_source, read_variants
@@ -234,7 +237,7 @@ def run(to, folder, bundles, *, workers=2, trusted=False, progress=builds.nothin
             name = source.name
 
             def told(stage, done, total, name=name):
-                progress(f"{name}: {commands.STAGES.get(stage, 'grading')}", done, total)
+                progress(f"{name}: {STAGES.get(stage, 'grading')}", done, total)
 
             bundle = Path(bundles) / name
             if not builds.is_current(source, bundle):
@@ -249,9 +252,9 @@ def run(to, folder, bundles, *, workers=2, trusted=False, progress=builds.nothin
             submissions.mkdir(parents=True)
             for case in cases:
                 (submissions / f"{case.student}.ipynb").write_bytes(case.content)
-            handed_in = commands.collect(submissions, name)
-            commands.grade_class(handed_in, assignment, ledger, workers=workers, trusted=trusted, progress=told)
+            handed_in = collect(submissions, name)
+            grade_class(handed_in, assignment, ledger, workers=workers, trusted=trusted, progress=told)
             standings = {one.student: one for one in ledger.standings(name)}
             results[name] = [Line(case, standings[case.student]) for case in cases]
-        written = commands.write_reports(ledger, list(results), to / "reports")
+        written = write_reports(ledger, list(results), to / "reports")
     return results, [path for path in written if path.suffix == ".html"]

@@ -13,7 +13,7 @@ import pytest
 
 from seqlab import cli
 from seqlab.grading import build as builds
-from seqlab.grading import commands
+from seqlab.grading import commands, student_commands
 from seqlab.grading.model import Outcome, State
 from seqlab.grading.trial import Worker, attempt
 from seqlab.notebooks import text_of
@@ -199,7 +199,7 @@ def test_what_the_machine_refuses_is_one_sentence(here, capsys, monkeypatch, wro
     def refuse(*args, **kwargs):
         raise wrong
 
-    monkeypatch.setattr(commands.shutil, "copytree", refuse)
+    monkeypatch.setattr(student_commands.shutil, "copytree", refuse)
     status, _, complaint = call(capsys, "release", course.NAME, "--to", "home")
     assert status == 2
     assert complaint.startswith(said)
@@ -219,7 +219,7 @@ def test_a_grader_that_is_ended_is_one_sentence(here, capsys, engine):
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(here, monkeypatch):
-    monkeypatch.setattr(commands, "_bundle", lambda *_: {}["bug"])
+    monkeypatch.setattr(student_commands, "bundle_of", lambda *_: {}["bug"])
     with pytest.raises(KeyError):
         cli.main(["release", course.NAME, "--to", "home"])
 
