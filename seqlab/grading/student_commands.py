@@ -18,7 +18,7 @@ def _sources(notebook):
 
 def _edited(folder, name):
     """Whether the notebook in a folder is another than the one that was released there."""
-    from seqlab.grading.build import release_notebook
+    from seqlab.grading.releasing import release_notebook
     from seqlab.grading.model import Assignment
     from seqlab.grading.source import load_notebook
 
