@@ -8,6 +8,8 @@ missing, doubled or damaged is told in a sentence for a person to read; it never
 import json
 import re
 
+from seqlab.grading.personal import stranger
+
 MAX_BYTES = 20_000_000
 MAX_SOURCE = 200_000  # characters of one answer
 MAX_CELLS = 100_000
@@ -40,6 +42,7 @@ def extract(submission, assignment):
         when there is no notebook in it at all.
     """
     notebook, problems = read(submission)
+    problems += stranger(notebook, assignment)
     cells = _cells(notebook, problems)
     wanted = [answer.id for answer in assignment.answers]
     stubs = {answer.id: answer.stub for answer in assignment.answers}

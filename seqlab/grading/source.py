@@ -15,7 +15,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from seqlab.grading import names
+from seqlab.grading import names, personal
 from seqlab.grading.model import Answer, Assignment, Cell, Check
 from seqlab.notebooks import text_of
 
@@ -40,6 +40,7 @@ NOTEBOOK_KEYS = {
     "memory_mb",
     "may_show",
     "covers",
+    "personal",
 }
 NOT_EVERYWHERE = {"triton"}  # modules that an answer may be closed to though this machine lacks them
 
@@ -360,7 +361,9 @@ def read_source(folder):
     """
     folder = Path(folder)
     notebook = load_notebook(folder / NOTEBOOK)
-    reading = _Reading()
+    given, mistakes = personal.parameters(notebook_settings(notebook))
+    reading = _Reading(mistakes=mistakes + personal.misused(notebook, given))
+    notebook = personal.opened(notebook, given)
     for number, cell in enumerate(notebook["cells"], start=1):
         _read_cell(reading, number, cell)
     own = {one.id for one in (*reading.answers, *reading.checks)}
@@ -391,7 +394,8 @@ def read_source(folder):
         raise SourceError(folder / NOTEBOOK, reading.mistakes)
     _find_demos(reading)
     assignment = Assignment(name, title, tuple(reading.cells), tuple(reading.answers), tuple(reading.checks))
-    return replace(assignment, needs_torch=bool(settings.get("needs_torch", False)), **limits)
+    assignment = replace(assignment, needs_torch=bool(settings.get("needs_torch", False)), **limits)
+    return personal.closed(assignment, given)
 
 
 def may_show(folder):
@@ -430,7 +434,7 @@ def _read_variant(kind, number, table, assignment, mistakes):
     if kind == "equivalent":
         return Equivalent(table["answer"], table["mutant"], table["reason"])
     try:
-        ast.parse(table["source"])
+        ast.parse(personal.opened(table["source"], assignment.personal))
     except SyntaxError as wrong:
         mistakes.append(f"{where} is not Python (line {wrong.lineno}: {wrong.msg}); correct its source")
     if kind == "right":

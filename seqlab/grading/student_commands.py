@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqlab.grading.commands import BUNDLES, Bundles, bundle_of, submission_bytes, terminal
+from seqlab.grading.commands import BUNDLES, Bundles, bar, bundle_of, submission_bytes, terminal
 
 
 def _sources(notebook):
@@ -35,12 +35,31 @@ def release(
     to: Annotated[Path, typer.Option(help="The folder to put it in.")],
     bundles: Bundles = BUNDLES,
     force: Annotated[bool, typer.Option(help="Replace edited work; a copy of it is kept.")] = False,
+    student: Annotated[str, typer.Option(help="Whose copy: assignments may differ from student to student.")] = "",
+    roster: Annotated[Path | None, typer.Option(help="A class list (CSV): a folder for each student.")] = None,
 ):
     """Take an assignment home: copy its notebook and what belongs to it."""
+    from seqlab.grading.personal import folder_for, read_roster, releases
+
+    bundle, console = bundle_of(name, bundles), terminal()
+    if student and roster:
+        raise ValueError("Give --student for one student or --roster for a class, not both.")
+    if roster is None:
+        with releases(bundle, [student]) as (files,):
+            _take_home(bundle.resolve().name, files, to, force, console)
+        return
+    people = read_roster(roster)
+    places = [to / folder_for(one) for one in people]  # all names are good, or nothing is written
+    with bar(console, {"release": "releasing"}) as progress, releases(bundle, people, progress) as made:
+        for place, files in zip(places, made, strict=True):
+            _take_home(bundle.resolve().name, files, place, force, None)
+    console.print(f"{to} holds a folder for each of {len(people)} students.", soft_wrap=True)
+
+
+def _take_home(name, files, to, force, console):
+    """Copy the files of a release to a folder; say so where there is a console."""
     from seqlab.grading.model import Assignment
 
-    bundle = bundle_of(name, bundles)
-    name = bundle.resolve().name
     target = to / f"{name}.ipynb"
     if to.exists() and not to.is_dir():
         raise ValueError(f"{to} is a file: give a folder.")
@@ -52,7 +71,7 @@ def release(
             raise ValueError(
                 f"{to} holds the assignment {other} already: give each assignment a folder of its own."
             ) from None
-    console, kept = terminal(), None
+    kept = None
     if target.exists() and _edited(to, name):
         if not force:
             raise ValueError(
@@ -63,10 +82,11 @@ def release(
             number += 1
         shutil.copy2(target, kept)
     to.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(bundle / "release", to, dirs_exist_ok=True)
-    if kept:
+    shutil.copytree(files, to, dirs_exist_ok=True)
+    if console and kept:
         console.print(f"Your earlier work is kept as {kept}.")
-    console.print(f"{target} is ready: write your answers, then run `seqlab check {target}`.", soft_wrap=True)
+    if console:
+        console.print(f"{target} is ready: write your answers, then run `seqlab check {target}`.", soft_wrap=True)
 
 
 def _beside(notebook):
