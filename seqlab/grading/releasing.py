@@ -16,11 +16,34 @@ def _notebook(assignment, cells):
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            "seqlab": {"assignment": assignment.name, "title": assignment.title},
+            "seqlab": {"assignment": assignment.name, "title": assignment.title}
+            | ({"made_for": assignment.made_for} if assignment.made_for else {}),
         },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def _for_nbgrader(cells, assignment):
+    """Tell nbgrader what each cell is, in version 3 of its metadata; it fills in checksums when it takes the release.
+
+    An answer is a solution that gets no points of its own, a check a locked cell with points, a written answer a
+    solution with points that a person gives. Of a hidden check the release has a sentence: nbgrader calls such a cell
+    a task and counts its points too. Text and provided cells are locked; what students may play with is not.
+    """
+    roles = {cell.id: cell.role for cell in assignment.cells}
+    points = {one.id: one.points for one in (*assignment.checks, *getattr(assignment, "manuals", ()))}
+    for cell in cells:
+        text = cell["cell_type"] == "markdown"
+        role = roles.get(cell["id"], "text" if text else "demo")
+        task = role == "check" and text
+        known = {"schema_version": 3, "grade_id": cell["id"], "cell_type": cell["cell_type"], "task": task}
+        known |= {"grade": cell["id"] in points and not task, "solution": role in ("answer", "manual")}
+        known["locked"] = role in ("text", "provided", "check")
+        if cell["id"] in points:
+            known["points"] = points[cell["id"]]
+        cell["metadata"]["nbgrader"] = known
+    return cells
 
 
 def _points(number):
@@ -58,7 +81,7 @@ def release_notebook(assignment):
                 cells.append(_cell(check.id, "markdown", note))
         else:
             cells.append(_cell(cell.id, "markdown" if cell.role == "text" else "code", cell.source))
-    return _notebook(assignment, cells)
+    return _notebook(assignment, _for_nbgrader(cells, assignment))
 
 
 def canonical_notebook(assignment):
