@@ -9,9 +9,11 @@ import sys
 import textwrap
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from seqlab.grading import late
 from seqlab.grading import ledger as ledgers
 from seqlab.grading.ledger import Key, Ledger, LedgerError
 from seqlab.grading.model import Outcome, State
@@ -103,10 +105,30 @@ def test_students_with_the_same_bytes_share_a_record(filled):
     assert score(filled, "twin") == 5
 
 
+def fill_every_table(book):
+    """At least one row in each table."""
+    book.adjust(course.NAME, "ada", "manual", 1, "neat")
+    book.note_submissions(course.NAME, [("eve", book.keep(b"{}"))], {"eve": datetime(2026, 12, 1, tzinfo=UTC)})
+    book.set_deadline(course.NAME, late.given_terms("2026-12-01 23:59", "UTC"))
+    book.add(course.record("a" * 64, [P, F, F]), replace(KEY, grader="newer"))
+    assert book.choose(course.NAME, ["a" * 64], KEY) == 1
+    for table in ledgers.TABLES:
+        assert book.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
+@pytest.mark.parametrize("table", ledgers.TABLES)
+def test_no_row_can_be_replaced_either(filled, table):
+    fill_every_table(filled)
+    row = filled.db.execute(f"SELECT * FROM {table}").fetchone()
+    places = ", ".join("?" * len(row))
+    with pytest.raises(sqlite3.IntegrityError, match="the ledger only grows"):
+        filled.db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({places})", row)
+
+
 @pytest.mark.parametrize("table", ledgers.TABLES)
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET rowid = rowid + 1"])
 def test_the_database_itself_refuses_to_change_or_remove(filled, table, statement):
-    filled.adjust(course.NAME, "ada", "manual", 1, "neat")
+    fill_every_table(filled)
     with pytest.raises(sqlite3.IntegrityError, match="the ledger only grows"):
         filled.db.execute(statement.format(table))
 
@@ -124,6 +146,8 @@ def test_points_by_hand_overrides_and_late_penalties_add_up(filled):
     filled.adjust(course.NAME, "ada", "late", 10, "half a day after all")
     assert score(filled) == 7.2
     filled.adjust(course.NAME, "ada", "override", 3, "oral examination")
+    assert score(filled) == pytest.approx(3 * 0.9), "an override of the whole replaces what was before it"
+    filled.adjust(course.NAME, "ada", "manual", 1, "and a good question")
     assert score(filled) == pytest.approx((3 + 1) * 0.9)
     filled.adjust(course.NAME, "ada", "manual", -99, "copied")
     assert score(filled) == 0
