@@ -42,6 +42,8 @@ class Check:
     rtol: float = 1e-6
     atol: float = 1e-8
     hint: str = ""  # what the feedback says when it does not pass
+    exact_type: bool = False  # only the reference's own kind and precision will do
+    half: bool = False  # float16 and bfloat16 will do as well
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,43 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that students give, known by its name: a check that fails with its values is told so."""
+
+    name: str  # it follows "this looks like: "
+    answer: str
+    source: str  # the whole answer cell
+    hint: str = ""  # a sentence for the student that points at the idea
+    checks: tuple[str, ...] = ()  # where it is known by its values: it fails there, and soon (the build measures it)
+
+
+@dataclass(frozen=True)
+class RubricItem:
+    """One thing that a written answer should say, and what it is worth."""
+
+    id: str
+    text: str
+    points: float
+
+
+@dataclass(frozen=True)
+class Manual:
+    """A question that is answered in writing: a person reads it and gives the points of its rubric."""
+
+    id: str
+    title: str
+    points: float  # the rubric's sum
+    rubric: tuple[RubricItem, ...]
+    rubric_hidden: bool = False  # whether students see the rubric only after marking
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One cell of the canonical notebook, in its order. `role` is text, provided, demo, answer or check.
+    """One cell of the canonical notebook, in its order. `role` is text, provided, demo, answer, check or manual.
 
     A demo shows what the answers do and is not run by the grader, because nothing that earns points depends on it.
     The `id` of an answer or check cell is the answer's or check's own id; its source is the solution or whole check.
+    That of a manual cell is the written question's own id; its source is the question.
     """
 
     id: str
@@ -81,6 +115,10 @@ class Assignment:
     total_seconds: float = 120.0
     memory_mb: int = 4096
     needs_torch: bool = False
+    mistakes: tuple[Mistake, ...] = ()  # in the order in which they are tried
+    manuals: tuple[Manual, ...] = ()
+    personal: dict = field(default_factory=dict)  # name -> values in a bundle, name -> value in a student's own
+    made_for: str = ""  # the mark of the student whose release this is; intake compares it with the notebook's
 
     @property
     def points(self):
@@ -98,6 +136,11 @@ class Assignment:
         raw["cells"] = tuple(Cell(**cell) for cell in raw["cells"])
         raw["answers"] = tuple(Answer(**(a | {"closed": tuple(a["closed"])})) for a in raw["answers"])
         raw["checks"] = tuple(Check(**check) for check in raw["checks"])
+        raw["manuals"] = tuple(
+            Manual(**(m | {"rubric": tuple(RubricItem(**item) for item in m["rubric"])}))
+            for m in raw.get("manuals", ())
+        )
+        raw["mistakes"] = tuple(Mistake(**(m | {"checks": tuple(m["checks"])})) for m in raw.get("mistakes", ()))
         return cls(**raw)
 
     @classmethod
@@ -117,6 +160,8 @@ class CheckResult:
     earned: float
     points: float
     message: str = ""  # safe to show: never a hidden input or an expected value
+    mistake: str = ""  # the name of the declared mistake that emits the same values
+    called: str = ""  # how a public check called the answer, in types and shapes
 
 
 @dataclass
@@ -130,6 +175,7 @@ class Record:
     checks: list[CheckResult]
     problems: list[str] = field(default_factory=list)  # sentences for a person
     shown: dict[str, str] = field(default_factory=dict)  # answer id -> what it printed or raised, capped
+    written: dict[str, str] = field(default_factory=dict)  # written question's id -> the student's text, capped
 
     @property
     def score(self):
