@@ -25,9 +25,18 @@ FORMATS = ("all", "csv", "canvas", "gradescope", "html")
 
 
 def grade(
-    folder: Annotated[Path, typer.Argument(help="One notebook per student: NAME.ipynb, or NAME/ASSIGNMENT.ipynb.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A folder or a .zip: NAME.ipynb, NAME/ASSIGNMENT.ipynb; nbgrader's, Canvas's, Moodle's."),
+    ],
     assignment: Annotated[str, typer.Option(help="The assignment's name, or its bundle's folder.")],
     workers: Workers = 2,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Grade with Dask: tcp://HOST:PORT of its scheduler, or `local` for one here.")
+    ] = None,
+    times: Annotated[
+        Path | None, typer.Option(help="A CSV file, student and time: when each handed in, for the deadline.")
+    ] = None,
     trusted: Annotated[
         bool, typer.Option(help="Run without the sandbox: only for work you would run yourself.")
     ] = False,
@@ -36,22 +45,30 @@ def grade(
 ):
     """Grade a class. Stopped at any moment, the same command goes on where it was."""
     from seqlab.grading.build import load_bundle
+    from seqlab.grading.exports import plain
+    from seqlab.grading.late import read_times
     from seqlab.grading.ledger import Ledger
 
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: give the one that holds a notebook per student.")
     loaded = load_bundle(bundle_of(assignment, bundles))
     found = collect(folder, loaded.name)
     if not found:
         raise ValueError(f"{folder} holds no notebooks: it needs one per student, NAME.ipynb.")
-    if not trusted:
+    given = read_times(times) if times else {}
+    if not trusted and scheduler in (None, "local"):  # elsewhere each worker's own sandbox counts
         need_sandbox()
     console = terminal()
     with Ledger(ledger) as book:
         with bar(console, {"grade": f"grading {loaded.name}"}) as progress:
-            fresh = grade_class(found, loaded, book, workers=workers, trusted=trusted, progress=progress)
+            fresh = grade_class(
+                found, loaded, book, workers=workers, trusted=trusted, progress=progress, scheduler=scheduler,
+                times=given,
+            )  # fmt: skip
         standings = book.standings(loaded.name)
     _show_class(console, standings, loaded, fresh)
+    _show_notices(console, found)
+    strangers = sorted(given.keys() - {one.student for one in found})
+    if strangers:
+        console.print(f"{times} names nobody of this class: {', '.join(map(plain, strangers))}.", markup=False)
     console.print(f"Kept in {ledger}. Now: `seqlab report --ledger {ledger} --to reports`.", soft_wrap=True)
 
 
@@ -75,6 +92,17 @@ def _show_class(console, standings, assignment, fresh):
             why = "; ".join(one.record.problems) or one.record.outcome if one.record else "not graded yet"
             table.add_row(escape(plain(one.student)), f"{one.score:g}", escape(plain(why)))
         console.print(table)
+
+
+def _show_notices(console, found):
+    """What a person must look at though the submission could be read."""
+    from rich.markup import escape
+
+    from seqlab.grading.exports import plain
+
+    for one in found:
+        if one.content is not None and one.why:
+            console.print(f"[yellow]{escape(plain(one.student))}[/]: {escape(plain(one.why))}", soft_wrap=True)
 
 
 def open_ledger(path, assignment):
