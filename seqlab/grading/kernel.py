@@ -1,6 +1,7 @@
 """The kernel that runs a student's cells: IPython's own, with limits, sockets that are handed in and short tracebacks.
 
-    python kernel.py SETTINGS        SETTINGS is JSON: key, sockets (descriptors), limits, cwd, transport, ip, ports
+    python kernel.py SETTINGS        SETTINGS is JSON: key, sockets (descriptors), limits, cwd, transport, ip, ports;
+                                     or what `seqlab.grading.forks.serve` takes
 
 The sandbox starts this file. It holds nothing secret: a student's code can read it, and can undo what it does to the
 streams and tracebacks, which serve her alone. The limits it cannot undo.
@@ -51,7 +52,6 @@ def lines_of(tb, syntax=None):
 
 def application(settings):
     """Make the kernel application: sockets handed in, nothing written to disk, no history."""
-    sys.modules["debugpy"] = None  # the debugger takes a quarter of the start-up, and nobody debugs here
     from ipykernel import heartbeat
     from ipykernel.iostream import OutStream
     from ipykernel.ipkernel import IPythonKernel
@@ -163,19 +163,30 @@ def die_with_parent():
         ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
 
+def become(settings):
+    """Turn this process into the kernel that the settings describe; it serves until it is killed."""
+    if settings["limits"]:
+        limit(settings["limits"])
+    if settings.get("cwd"):
+        os.chdir(settings["cwd"])
+    os.environ.update(settings.get("environment", {}))
+    application(settings).start()
+
+
 def main():
-    """Limit, start, serve until killed."""
+    """Start a kernel, or a process that forks kernels."""
     settings = json.loads(sys.argv[1])
     sys.argv[1:] = []
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if root not in sys.path:  # the very package that grades, installed or not
         sys.path.append(root)
+    sys.modules["debugpy"] = None  # the debugger takes a quarter of the start-up, and nobody debugs here
     die_with_parent()
-    if settings["limits"]:
-        limit(settings["limits"])
-    if settings.get("cwd"):
-        os.chdir(settings["cwd"])
-    application(settings).start()
+    if "listener" not in settings:
+        return become(settings)
+    from seqlab.grading.forks import serve
+
+    return serve(settings)
 
 
 if __name__ == "__main__":

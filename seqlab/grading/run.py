@@ -67,8 +67,11 @@ def clean(text, limit=SHOWN):
 class _Grading:
     """The grading of one submission, in the child's process."""
 
-    def __init__(self, submission, assignment, *, trusted, only_visible, expected, folder=None, warm=None):
-        self.assignment, self.trusted, self.folder, self.warm = assignment, trusted, folder, warm
+    def __init__(
+        self, submission, assignment, *, trusted, only_visible, expected, folder=None, warm=None, forks=None
+    ):
+        self.assignment, self.trusted, self.folder = assignment, trusted, folder
+        self.warm, self.forks = warm, forks or {}
         self.submission, self.expected = submission, expected
         self.checks = [check for check in assignment.checks if check.visible or not only_visible]
         self.seed = PUBLIC_SEED if only_visible else seed_of(submission, assignment)
@@ -181,8 +184,11 @@ class _Grading:
                 kernel.kill()
 
     def start(self, closed):
-        """Start one kernel."""
+        """Start one kernel: forked from one that is warm, where there is one and it can."""
         limits = {"memory_mb": self.assignment.memory_mb, "seconds": self.assignment.total_seconds}
+        if closed in self.forks:
+            with contextlib.suppress(OSError):
+                return sandbox.ForkedKernel(self.forks[closed].address, seed=self.seed, scratch=self.folder, **limits)
         return sandbox.KernelProcess(seed=self.seed, closed=closed, trusted=self.trusted, scratch=self.folder, **limits)
 
     def cells(self, names, make):
@@ -315,9 +321,9 @@ class _Grading:
             self.shown[cell.answer] = clean(f"{before}\n{text}" if before else text)
 
 
-def _grade_here(job, folder, warm=None):
+def _grade_here(job, folder, warm=None, forks=None):
     """Grade one submission in this process, which is not fit for anything else afterwards."""
-    grading = _Grading(**job, folder=folder, warm=warm)
+    grading = _Grading(**job, folder=folder, warm=warm, forks=forks)
     try:
         grading.grade()
     except reference.ReferenceFailed as wrong:
@@ -355,10 +361,16 @@ def _without_running(job, problem=None):
 # --------------------------------------------------------------------------------------------- the host
 
 
+def _fork_servers(assignment):
+    """One for each set of closed modules; where the machine has no such sandboxes, kernels are started one by one."""
+    sets = dict.fromkeys(answer.closed for answer in assignment.answers)
+    return {closed: sandbox.ForkServer(closed, reference.imported(assignment)) for closed in sets}
+
+
 class _Child:
     """A forked child at work on one submission."""
 
-    def __init__(self, number, job, warm):
+    def __init__(self, number, job, warm, forks):
         self.number, self.job, self.text = number, job, b""
         self.folder = tempfile.mkdtemp(prefix="sq")
         self.deadline = time.monotonic() + 2 * job["assignment"].total_seconds + SPARE_SECONDS
@@ -367,12 +379,12 @@ class _Child:
         if self.pid == 0:
             try:
                 os.close(self.pipe)
-                self.work(write, warm)
+                self.work(write, warm, forks)
             finally:
                 os._exit(1)
         os.close(write)
 
-    def work(self, write, warm):
+    def work(self, write, warm, forks):
         """In the child: grade, write the record, end."""
         import resource
 
@@ -383,7 +395,7 @@ class _Child:
         for standard in (0, 1, 2):
             os.dup2(null, standard)
         try:
-            told = {"record": _grade_here(self.job, self.folder, warm).dumps()}
+            told = {"record": _grade_here(self.job, self.folder, warm, forks).dumps()}
         except GraderFailed as wrong:
             told = {"fault": str(wrong)}
         with os.fdopen(write, "w") as out:
@@ -417,7 +429,7 @@ class _Server:
         self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # what anything prints here must not mix with the records
         self.watch, self.children, self.rest = selectors.DefaultSelector(), {}, b""
-        self.settings = None
+        self.settings, self.forks = None, {}
 
     def serve(self):
         """Work until the input ends; then end every child."""
@@ -439,6 +451,8 @@ class _Server:
         finally:
             for child in self.children.values():
                 child.end()
+            for server in self.forks.values():
+                server.close()
             reference.close()
 
     def listen(self):
@@ -462,7 +476,9 @@ class _Server:
             job = self.settings | {"submission": path.read_bytes()}
             path.unlink()
             warm = reference.reference(job["assignment"]) if job["expected"] is None else None
-            child = _Child(message["number"], job, warm)
+            if not (message["alone"] or self.forks or job["trusted"]):
+                self.forks = _fork_servers(job["assignment"])
+            child = _Child(message["number"], job, warm, self.forks)
         except (OSError, MemoryError) as wrong:
             self.say(message["number"], {"fault": _machine(wrong)})
             return

@@ -12,7 +12,9 @@ import importlib.machinery
 import json
 import os
 import secrets
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,9 +24,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent  # seqlab
 KERNEL = PACKAGE / "grading" / "kernel.py"
-NEEDED = ("__init__.py", "emit.py", "values.py", "kernel.py")  # of seqlab.grading, by check cells
+NEEDED = ("__init__.py", "emit.py", "values.py", "kernel.py", "forks.py")  # of seqlab.grading, by check cells
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 HOME = "/sandbox"
+PLACES = {"/tmp": 256, HOME: 64, "/dev/shm": 128}  # file systems in memory, and the megabytes that fit
 READABLE = ("--perms", "0444")
 MEGABYTE = 1 << 20
 PROCESSES = 96  # and threads, per sandbox; a kernel has about ten
@@ -165,7 +168,7 @@ def _python_folders():
     return sorted(f for f in outer if not f.is_relative_to("/usr") and f.exists())
 
 
-def wrapped(command, closed, environment=None):
+def wrapped(command, closed, environment=None, nesting=False):
     """Wrap a command in the sandbox.
 
     Parameters
@@ -173,13 +176,14 @@ def wrapped(command, closed, environment=None):
     command : list of str.
     closed : modules that must not be readable inside.
     environment : dict, all that the command will see.
+    nesting : the command is ours, and makes sandboxes within this one.
 
     Returns
     -------
     command : list of str, the bubblewrap command.
     files : open files whose descriptors it needs; close them once it runs.
     """
-    files, root = [], _as_root()
+    files, root, last = [], _as_root(), [] if nesting else ["--disable-userns"]
     bwrap = shutil.which("bwrap")
     arguments = [bwrap, "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-net"]
     arguments += ["--unshare-uts", "--hostname", "sandbox", "--unshare-cgroup-try"]
@@ -187,9 +191,11 @@ def wrapped(command, closed, environment=None):
         arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         user = str(1_000_000 + os.getpid())  # one user a sandbox: the limit on processes counts per user
     else:
-        arguments += ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
-    for path, size in (("/tmp", 256), (HOME, 64), ("/dev/shm", 128)):  # first: the course may lie under /tmp or /home
+        arguments += ["--unshare-user", "--uid", "1000", "--gid", "1000", *last]
+    # Linux lets a nested sandbox have its own /proc only where the one before is whole, which bubblewrap's is not
+    arguments += ["--bind", "/proc", "/proc"] if nesting else ["--proc", "/proc"]
+    arguments += ["--dev", "/dev"]
+    for path, size in PLACES.items():  # first: the course may lie under /tmp or /home
         arguments += ["--perms", "1777", "--size", str(size * MEGABYTE), "--tmpfs", path]
     grading, folders = PACKAGE / "grading", _python_folders()
     parents = {parent for folder in (*folders, grading, Path("/etc/passwd")) for parent in folder.parents}
@@ -226,7 +232,7 @@ def wrapped(command, closed, environment=None):
             "bwrap",
             "--die-with-parent",
             "--unshare-user",
-            "--disable-userns",
+            *last,
             "--uid",
             "1000",
             "--gid",
@@ -295,6 +301,10 @@ class Listeners:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+PORTS = (1, 2, 3, 4, 5)  # in the order of CHANNELS
+FORK_SECONDS = 60.0  # for a kernel to be forked, the imports of its server included
+SERVED = ("ipykernel.kernelapp", "ipykernel.zmqshell", "ipykernel.heartbeat", "numpy", "seqlab.grading.emit")
+INSIDE = {"TRITON_CACHE_DIR": f"{HOME}/.triton"}
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -304,6 +314,28 @@ ENVIRONMENT = {
     "TRITON_INTERPRET": "1",
     "MPLBACKEND": "agg",
 }
+
+
+def _limits(memory_mb, seconds):
+    """What one kernel and all that it starts may take."""
+    data = memory_mb * MEGABYTE
+    limits = {"NPROC": PROCESSES, "DATA": data, "AS": 4 * data, "FSIZE": 64 * MEGABYTE, "CORE": 0}
+    return limits | {"CPU": int(seconds) + 30, "NOFILE": 1024}
+
+
+def _resident(first):
+    """Bytes of memory that the processes below one hold now, as far as this can be read."""
+    total, waiting = 0, [first]
+    for pid in waiting:
+        with contextlib.suppress(OSError, ValueError):
+            if pid != first:
+                with open(f"/proc/{pid}/statm") as pages:
+                    _, resident, shared, *_ = map(int, pages.read().split())
+                total += (resident - shared) * os.sysconf("SC_PAGESIZE")
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/children") as children:
+                    waiting += map(int, children.read().split())
+    return total
 
 
 class KernelProcess:
@@ -331,7 +363,7 @@ class KernelProcess:
         descriptors, files = (), []
         if os.name == "posix":
             self.listeners.listen()
-            self.transport, self.ip, self.ports = "ipc", self.listeners.address, (1, 2, 3, 4, 5)
+            self.transport, self.ip, self.ports = "ipc", self.listeners.address, PORTS
             descriptors = tuple(s.fileno() for s in self.listeners.sockets)
             settings["sockets"] = descriptors
         else:
@@ -349,10 +381,8 @@ class KernelProcess:
             environment.pop("JPY_PARENT_PID", None)
             command = [sys.executable, "-P", str(KERNEL), json.dumps(settings | {"cwd": str(folder)})]
         else:
-            environment |= {"TRITON_CACHE_DIR": f"{HOME}/.triton"}
-            data = memory_mb * MEGABYTE
-            settings["limits"] = {"NPROC": PROCESSES, "DATA": data, "AS": 4 * data, "FSIZE": 64 * MEGABYTE, "CORE": 0}
-            settings["limits"] |= {"CPU": int(seconds) + 30, "NOFILE": 1024}
+            environment |= INSIDE
+            settings["limits"] = _limits(memory_mb, seconds)
             command = [sys.executable, "-I", str(KERNEL), json.dumps(settings)]
             command, files = wrapped(command, closed, environment)
             environment = {}
@@ -379,7 +409,7 @@ class KernelProcess:
         if self.alive():
             if os.name == "posix":
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.process.pid, 9)
+                    os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
         self.process.wait()
         self.listeners.close()
@@ -388,17 +418,107 @@ class KernelProcess:
 
     def memory(self):
         """Bytes of memory that its processes hold now, as far as this can be read."""
-        total, waiting = 0, [self.process.pid]
-        for pid in waiting:
-            with contextlib.suppress(OSError, ValueError):
-                if pid != self.process.pid:
-                    with open(f"/proc/{pid}/statm") as pages:
-                        _, resident, shared, *_ = map(int, pages.read().split())
-                    total += (resident - shared) * os.sysconf("SC_PAGESIZE")
-                for thread in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{thread}/children") as children:
-                        waiting += map(int, children.read().split())
-        return total
+        return _resident(self.process.pid)
+
+
+class ForkServer:
+    """A process in the sandbox of one set of closed modules that forks kernels: `seqlab.grading.forks`."""
+
+    def __init__(self, closed, modules, scratch=None):
+        """Start it; a kernel may be asked for at once.
+
+        Parameters
+        ----------
+        closed : modules masked in the sandbox.
+        modules : what it imports before it forks; those that cannot be imported are left out.
+        scratch : a folder for temporary files; the system's when not given.
+        """
+        self.folder = tempfile.mkdtemp(prefix="sq", dir=scratch)
+        self.address = f"{self.folder}/f"
+        listener = listening(self.address, 64)
+        settings = {
+            "listener": listener.fileno(),
+            "modules": [*SERVED, *modules],
+            "places": {place: size * MEGABYTE for place, size in PLACES.items()},
+            "kept": [str(folder) for folder in (*_python_folders(), PACKAGE)],
+        }
+        command, files = wrapped(
+            [sys.executable, "-I", str(KERNEL), json.dumps(settings)], closed, ENVIRONMENT | INSIDE, nesting=True
+        )
+        try:
+            self.process = subprocess.Popen(
+                command, pass_fds=[listener.fileno(), *(f.fileno() for f in files)], env={}, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        finally:
+            for file in (listener, *files):
+                file.close()
+
+    def close(self):
+        """End it, and every kernel that it forked."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class ForkedKernel:
+    """A kernel forked by a `ForkServer`; it has the face of a `KernelProcess`."""
+
+    def __init__(self, address, *, seed, memory_mb, seconds, scratch=None):
+        """Ask for it and wait until its sandbox stands.
+
+        Raises
+        ------
+        OSError
+            when it cannot be had: no server, or no sandbox within a sandbox on this machine.
+        """
+        self.key, self.listeners = secrets.token_hex(16), Listeners(scratch)
+        self.transport, self.ip, self.ports = "ipc", self.listeners.address, PORTS
+        settings = {"key": self.key, "limits": _limits(memory_mb, seconds), "cwd": HOME, "ports": PORTS}
+        settings |= {"transport": "ipc", "ip": "kernel", "environment": {"SEQLAB_SEED": str(seed)}}
+        self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.listeners.listen()
+            self.line.settimeout(FORK_SECONDS)
+            self.line.connect(address)
+            sockets = [s.fileno() for s in self.listeners.sockets]
+            socket.send_fds(self.line, [json.dumps(settings).encode()], sockets)
+            _, descriptors, _, _ = socket.recv_fds(self.line, 1, 1)
+            if not descriptors:
+                raise OSError("the sandbox within a sandbox could not be made")
+        except BaseException:
+            self.line.close()
+            self.listeners.close()
+            raise
+        self.listeners.forget()
+        self.init = descriptors[0]
+        with open(f"/proc/self/fdinfo/{self.init}") as about:
+            self.pid = next(int(line.split()[1]) for line in about if line.startswith("Pid:"))
+
+    def alive(self):
+        """Whether it still runs."""
+        return self.init is not None and not select.select([self.init], [], [], 0)[0]
+
+    def kill(self):
+        """End it and everything in its sandbox, at once."""
+        if self.init is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.init, signal.SIGKILL)
+        select.select([self.init], [], [])
+        os.close(self.init)
+        self.init = None
+        self.line.close()
+        self.listeners.close()
+
+    def memory(self):
+        """Bytes of memory that its processes hold now, as far as this can be read."""
+        return _resident(self.pid)
 
 
 def _free_ports():
