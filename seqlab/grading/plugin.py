@@ -20,7 +20,8 @@ import zmq  # noqa: E402
 from jupyter_client.session import Session  # noqa: E402
 from nbval.plugin import IPyNbCell  # noqa: E402
 
-from seqlab.grading.emit import MIME  # noqa: E402
+from seqlab.grading import mistakes  # noqa: E402
+from seqlab.grading.emit import CALL, CALL_CHARACTERS, MIME  # noqa: E402
 from seqlab.grading.model import State  # noqa: E402
 from seqlab.grading.values import compare  # noqa: E402
 
@@ -59,6 +60,8 @@ class Cell:
     answer: str = ""  # whose answer it is, or which answer it checks
     rtol: float = 0.0
     atol: float = 0.0
+    exact_type: bool = False
+    half: bool = False
 
 
 @dataclass
@@ -68,6 +71,8 @@ class CellResult:
     state: State = State.NOT_RUN
     passed: bool = False
     message: str = ""  # why a check failed, for a visible check
+    emitted: list = field(default_factory=list)  # what a check emitted that failed, if it is small
+    called: str = ""  # how a check called the answer before its last value
     printed: str = ""
     error: tuple = ()  # (name, text, [(cell hash, line), ...])
 
@@ -96,6 +101,7 @@ class Kernel:
 
     def _forget(self):
         self.inbox, self.values, self.printed, self.error = deque(), [], [], ()
+        self.calls, self.unsaid = [], ""  # how the answer was called, a text a value; one that gave no value
         self.room, self.messages, self.characters, self.idle = CELL_BYTES, 0, 0, False
 
     # ---- what nbval calls
@@ -247,7 +253,10 @@ class Kernel:
         elif kind in ("display_data", "execute_result"):
             if kind == "display_data" and MIME in content["data"]:
                 self.values.append(content["data"][MIME])
+                self.calls.append(str(content["data"].get(CALL, ""))[:CALL_CHARACTERS])
                 text = ""
+            elif kind == "display_data" and CALL in content["data"]:
+                self.unsaid, text = str(content["data"][CALL])[:CALL_CHARACTERS], ""
             else:
                 text = str(content["data"].get("text/plain", ""))[: PRINTED - self.characters]
                 self.characters += len(text) + 1
@@ -289,7 +298,7 @@ class Grading:
     """The plugin: maps nbval's items to our cells, and records what nbval says of each."""
 
     def __init__(self, run, expected):
-        self.run, self.expected, self.fault = run, expected, None
+        self.run, self.expected, self.fault, self.interrupted = run, expected, None, False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
@@ -304,6 +313,10 @@ class Grading:
             item.parent.setup = lambda file=item.parent: self.begin(file)
             item.parent.teardown = lambda: None
 
+    def pytest_keyboard_interrupt(self, excinfo):
+        """Remember that a person stopped this."""
+        self.interrupted = True
+
     def begin(self, file):
         """Connect to the notebook's kernel when its first cell is about to run."""
         file.kernel = self.run.kernel
@@ -317,6 +330,13 @@ class Grading:
         """Compare what a check cell emitted with the reference's values."""
         cell, values = item.ours, self.run.kernel.values
         result = self.run.results[cell.id]
+        if not self.right(cell, values, result):
+            result.emitted = mistakes.bounded(values)
+            return False
+        return True
+
+    def right(self, cell, values, result):
+        """Whether these values are the reference's; the result's message says what differs first."""
         try:
             wanted = self.expected()[cell.id]
         except Exception as wrong:  # the grader's fault, which must not become the student's
@@ -326,9 +346,10 @@ class Grading:
             result.message = f"{len(values)} values arrived where {len(wanted)} were expected"
             return False
         for number, (want, have) in enumerate(zip(wanted, values, strict=True)):
-            ok, message = compare(want, have, cell.rtol, cell.atol)
+            ok, message = compare(want, have, cell.rtol, cell.atol, cell.exact_type, cell.half)
             if not ok:
                 result.message = f"value {number + 1} of {len(wanted)}: {message}" if len(wanted) > 1 else message
+                result.called = self.run.kernel.calls[number]
                 return False
         return True
 
@@ -353,6 +374,7 @@ class Grading:
         finally:
             result.printed = "".join(run.kernel.printed)
             result.error = run.kernel.error
+            result.called = result.called or run.kernel.unsaid
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item, call):
@@ -384,5 +406,7 @@ def execute(run, folder, expected):
         run.kernel.stop()
     if grading.fault is not None:
         raise grading.fault
+    if status == pytest.ExitCode.INTERRUPTED and grading.interrupted:
+        raise KeyboardInterrupt
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"pytest ended with {status!r}")

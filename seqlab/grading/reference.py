@@ -1,6 +1,7 @@
 """Runs the reference solution in a plain Python process that stays warm: the expected values of any seed.
 
     expected(assignment, seed) -> {check id: [typed values]}
+    fits(assignment, seed, emitted, expected) -> {check id: [names of the declared mistakes that emit the same]}
 
 The process imports once what the assignment imports and forks a child for every request, so that nothing which a check
 leaves behind meets the next one. It listens on a socket before it has started, so that asking never waits for it.
@@ -22,7 +23,7 @@ import sys
 import tempfile
 from collections import OrderedDict
 
-from seqlab.grading import names
+from seqlab.grading import mistakes, names
 from seqlab.grading.model import Assignment
 from seqlab.grading.sandbox import ENVIRONMENT, listening
 
@@ -55,7 +56,15 @@ class Reference:
 
     def ask(self, seed, checks=None):
         """Begin a request; `wait` on what this returns gives the values."""
-        return Request(self.address, seed, self.checks if checks is None else list(checks))
+        return Request(self.address, {"seed": seed, "checks": self.checks if checks is None else list(checks)})
+
+    def recognise(self, seed, emitted, expected):
+        """Begin to look which declared mistakes emit the same values as an answer that failed."""
+        return Request(self.address, {"seed": seed, "emitted": emitted, "expected": expected})
+
+    def survey(self, seed, checks):
+        """Begin to run every declared mistake: `wait` gives [[number, {check id: values}, seconds], ...]."""
+        return Request(self.address, {"seed": seed, "survey": list(checks)})
 
     def close(self):
         """End the process."""
@@ -68,14 +77,14 @@ class Reference:
 class Request:
     """One request under way."""
 
-    def __init__(self, address, seed, checks):
+    def __init__(self, address, asked):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(address)
-        self.socket.sendall(json.dumps({"seed": seed, "checks": checks}).encode() + b"\n")
+        self.socket.sendall(json.dumps(asked).encode() + b"\n")
         self.answer = None
 
     def wait(self, seconds=600.0):
-        """Give {check id: [typed values]}; raise ReferenceFailed when the solution does not deliver them."""
+        """Give what was asked for; raise ReferenceFailed when the solution does not deliver it."""
         if self.answer is None:
             self.socket.settimeout(seconds)
             try:
@@ -136,6 +145,13 @@ def expected(assignment, seed, checks=None):
     return reference(assignment).ask(seed, checks).wait()
 
 
+def fits(assignment, seed, emitted, expected):
+    """Find the declared mistakes that emit these values: see `mistakes.fitting`."""
+    if os.name != "posix":
+        return mistakes.fitting(assignment, seed, emitted, expected)
+    return reference(assignment).recognise(seed, emitted, expected).wait()
+
+
 def run(assignment, seed, checks):
     """Run the solution and these checks in this very process, which is not fit for anything else afterwards."""
     from seqlab.grading.trial import run_cells
@@ -165,7 +181,7 @@ def run(assignment, seed, checks):
 def imported(assignment):
     """The modules that an assignment's own cells import, in their order."""
     found = {}
-    sources = [cell.source for cell in assignment.cells if cell.role != "text"]
+    sources = [cell.source for cell in assignment.cells if cell.role not in ("text", "manual")]
     for source in [*sources, *(answer.solution for answer in assignment.answers)]:
         with contextlib.suppress(SyntaxError, ValueError):
             for node in ast.walk(names.parse(source)):
@@ -176,12 +192,21 @@ def imported(assignment):
     return list(found)
 
 
+def _answer(assignment, request):
+    """Do what a request asks for, in a child of its own."""
+    if "emitted" in request:
+        return mistakes.fitting(assignment, request["seed"], request["emitted"], request["expected"])
+    if "survey" in request:
+        return list(mistakes.emissions(assignment, request["seed"], set(request["survey"])))
+    return run(assignment, request["seed"], request["checks"])
+
+
 def _respond(connection, assignment):
     with connection, connection.makefile("rb") as lines:
         request = json.loads(lines.readline())
         signal.alarm(int(10 * assignment.total_seconds))
         try:
-            answer = {"values": run(assignment, request["seed"], request["checks"])}
+            answer = {"values": _answer(assignment, request)}
         except ReferenceFailed as wrong:
             answer = {"wrong": str(wrong)}
         connection.sendall(json.dumps(answer).encode())
