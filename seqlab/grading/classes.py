@@ -75,8 +75,10 @@ def grade_class(found, assignment, ledger, *, workers, trusted, progress, schedu
     -------
     fresh : how many were run now.
     """
+    from seqlab.grading.personal import sealed
+
     variants, people, when, groups, done = _Variants(assignment, ledger, trusted), [], {}, {}, set()
-    keeping = []
+    keeping, counting = [], {}
     for student, content, why, *more in found:
         own, key = variants.of(student, content)
         when |= {student: tuple(more)} if more and more[0] is not None else {}
@@ -86,8 +88,10 @@ def grade_class(found, assignment, ledger, *, workers, trusted, progress, schedu
             people.append((student, record.submission))
             done.add((record.submission, key))
             continue
+        content = sealed(content, own.made_for) if own.made_for else content
         name = hashlib.sha256(content).hexdigest()
         people.append((student, name))
+        counting.setdefault(key, []).append(name)
         keeping.append(content)
         if len(keeping) == KEPT_AT_ONCE:
             ledger.keep_all(keeping)
@@ -99,6 +103,8 @@ def grade_class(found, assignment, ledger, *, workers, trusted, progress, schedu
     ledger.keep_all(keeping)
     when |= {student: (moment, "given") for student, moment in (times or {}).items()}
     ledger.note_submissions(assignment.name, people, when)
+    for key, names in counting.items():  # an assignment that was changed back has records older than the newest
+        ledger.choose(assignment.name, names, key)
     fresh = sum(len(todo) for _, todo in groups.values())
     count, total = len(done), len(done) + fresh
     progress("grade", count, total)

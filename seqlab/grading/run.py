@@ -11,10 +11,12 @@ import atexit
 import builtins
 import contextlib
 import hashlib
+import itertools
 import json
 import math
 import os
 import re
+import select
 import selectors
 import shutil
 import signal
@@ -26,16 +28,17 @@ import time
 import traceback
 from pathlib import Path
 
-from seqlab.grading import intake, reference, sandbox
+from seqlab.grading import admission, intake, mistakes, reference, sandbox
 from seqlab.grading.kernel import cell_name, die_with_parent
 from seqlab.grading.model import Assignment, CheckResult, Outcome, Record, State
 
 PUBLIC_SEED = 0
 SHOWN = 4000  # characters of output that are kept for one answer
+WRITTEN = 20_000  # characters of one written answer that are kept
 STRIKES = 2  # checks of one answer that may hang or end the process; the answer's others are then not run
 SPARE_SECONDS = 90.0  # beyond twice the assignment's total: then a child that did not end by itself is killed
 ENDED = "the grading process was ended from outside; start again, what has been graded is kept"
-CLIENT_BYTES = 3 << 30  # of memory for the child that talks to the kernel
+CLIENT_BYTES = admission.CLIENT_MB << 20  # of memory for the child that talks to the kernel
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{8,16}\b")
 INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -68,11 +71,12 @@ class _Grading:
     """The grading of one submission, in the child's process."""
 
     def __init__(
-        self, submission, assignment, *, trusted, only_visible, expected, folder=None, warm=None, forks=None
-    ):
+        self, submission, assignment, *, trusted, only_visible, expected, published=None, folder=None, warm=None,
+        forks=None,
+    ):  # fmt: skip
         self.assignment, self.trusted, self.folder = assignment, trusted, folder
         self.warm, self.forks = warm, forks or {}
-        self.submission, self.expected = submission, expected
+        self.submission, self.expected, self.published = submission, expected, published
         self.checks = [check for check in assignment.checks if check.visible or not only_visible]
         self.seed = PUBLIC_SEED if only_visible else seed_of(submission, assignment)
         self.by_id = {check.id: check for check in self.checks}
@@ -81,20 +85,22 @@ class _Grading:
         self.results, self.pending = {}, list(self.by_id)
         self.strikes, self.stubbed = {}, set()  # answers whose checks hung or died; answers whose own cell did
         self.broken = {}  # what an answer's own cell raised
+        self.emitted, self.reasons = {}, {}  # of checks that failed: their values; the message without a hint
         self.outcome, self.problems, self.shown, self.told = Outcome.GRADED, [], {}, set()
+        self.written = {}  # written question's id -> the student's text
 
     def record(self):
         """What there is to say."""
         outcome = Outcome.NEEDS_ATTENTION if self.problems and self.outcome is Outcome.GRADED else self.outcome
         name, digest = self.assignment.name, hashlib.sha256(self.submission).hexdigest()
         results = [self.results[check.id] for check in self.checks]
-        return Record(name, digest, self.seed, outcome, results, self.problems, self.shown)
+        return Record(name, digest, self.seed, outcome, results, self.problems, self.shown, self.written)
 
     def settle(self, name, state, message=""):
         """Decide one check, once."""
         if name in self.pending:
             self.pending.remove(name)
-            check = self.by_id[name]
+            check, self.reasons[name] = self.by_id[name], message
             if check.hint and state in (State.FAILED, State.ERROR):
                 message = f"{message}. {check.hint}"
             earned = check.points if state is State.PASSED else 0.0
@@ -110,6 +116,7 @@ class _Grading:
         """Intake: find the answers; decide the checks of those that are not there."""
         try:
             self.answers, self.problems = intake.extract(self.submission, self.assignment)
+            self.read_written()
         except intake.NotANotebook as wrong:
             self.problems, self.outcome = [str(wrong)], Outcome.REFUSED
             self.settle_all(State.NOT_RUN, "there is no notebook to run")
@@ -123,6 +130,15 @@ class _Grading:
                 self.settle_all(State.NOT_RUN, "the answer is still empty", answer.id)
             else:
                 self.owners[cell_name(source)] = answer.id
+
+    def read_written(self):
+        """Keep what was written for a person to read."""
+        texts, problems = intake.written(self.submission, self.assignment)
+        self.problems = self.problems + problems
+        for name, text in texts.items():
+            self.written[name] = clean(text, WRITTEN)
+            if len(text) > WRITTEN:
+                self.problems.append(f"the written answer {name!r} is longer than {WRITTEN:,} characters and was cut")
 
     def grade(self):
         """Run rounds until every check is decided.
@@ -144,6 +160,31 @@ class _Grading:
             if not self.pending or (number and self.pending == before):
                 break
         self.settle_all(State.NOT_RUN, "the notebook ended before this check")
+        if self.emitted:
+            self.recognise(expected())
+
+    def recognise(self, expected):
+        """Name the declared mistakes whose values the failed checks emitted."""
+        if self.published is None:
+            declared = [mistake for mistake in self.assignment.mistakes if mistake.checks]
+            names = {mistake.name: mistake.checks for mistake in declared}
+            emitted = {name: self.emitted[name] for name in self.emitted if any(name in ids for ids in names.values())}
+            fits = self.fitting(emitted, {name: expected[name] for name in emitted}) if emitted else {}
+            hints = {mistake.name: mistake.hint for mistake in declared}
+        else:
+            names, hints = mistakes.declared(self.published)
+            fits = mistakes.fitting_published(self.published, self.by_id, self.emitted, expected)
+        passed = [name for name, result in self.results.items() if result.state is State.PASSED]
+        for name, mistake in mistakes.known(passed, fits, names).items():
+            result, hint = self.results[name], hints[mistake] or self.by_id[name].hint
+            result.mistake = mistake
+            result.message = f"{self.reasons[name]}; this looks like: {mistake}" + (f". {hint}" if hint else "")
+
+    def fitting(self, emitted, expected):
+        """Have the reference process try the declared mistakes."""
+        if self.warm is None:
+            return reference.fits(self.assignment, self.seed, emitted, expected)
+        return self.warm.recognise(self.seed, emitted, expected).wait(10 * self.assignment.total_seconds)
 
     def ask(self):
         """Begin to compute the expected values while the kernels start; what this returns waits for them."""
@@ -208,7 +249,8 @@ class _Grading:
                 shown.append(make(cell.id, cell.role, self.answers[cell.id], answer=cell.id))
             elif cell.role == "check" and cell.id in names:
                 check = self.by_id[cell.id]
-                made = make(cell.id, cell.role, check.source, check.visible, check.answer, check.rtol, check.atol)
+                rule = check.rtol, check.atol, check.exact_type, check.half
+                made = make(cell.id, cell.role, check.source, check.visible, check.answer, *rule)
                 (shown if check.visible else hidden).append(made)
         return shown + hidden
 
@@ -270,6 +312,10 @@ class _Grading:
         else:
             told = result.message if cell.visible and result.message else "the values are not the expected ones"
             self.settle(cell.id, State.FAILED, clean(told, 500))
+            if result.emitted:
+                self.emitted[cell.id] = result.emitted
+        if cell.visible and cell.id in self.results and not result.passed:
+            self.results[cell.id].called = clean(result.called, 500)
 
     def ended(self, state, error, run):
         """Say how a cell ended that did not end by itself."""
@@ -425,7 +471,8 @@ class _Child:
 class _Server:
     """The host's own loop: takes jobs from the standard input, a line each, and writes records as they are made."""
 
-    def __init__(self):
+    def __init__(self, folder=None):
+        self.folder = folder  # to remove at the end
         self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # what anything prints here must not mix with the records
         self.watch, self.children, self.rest = selectors.DefaultSelector(), {}, b""
@@ -454,6 +501,8 @@ class _Server:
             for server in self.forks.values():
                 server.close()
             reference.close()
+            if self.folder:  # the caller may have been killed
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def listen(self):
         """Take in what the caller wrote; False when it has gone."""
@@ -506,10 +555,10 @@ class Host:
             environment.pop(name, None)
         self.folder = environment["TMPDIR"] = tempfile.mkdtemp(prefix="sq")  # all that the host leaves goes with it
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "seqlab.grading.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=environment, start_new_session=True,
+            [sys.executable, "-P", "-m", "seqlab.grading.run", self.folder],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,
         )  # fmt: skip
-        self.buffer, self.jobs = b"", 0
+        self.buffer, self.jobs, self.busy = b"", 0, False
         message = {"assignment": assignment.dumps(), "trusted": trusted, "only_visible": only_visible}
         self._send(message | {"expected": expected})
 
@@ -536,9 +585,11 @@ class Host:
         self.jobs += 1
         self._send({"number": number, "file": str(path), "alone": alone and self.jobs == 1})
 
-    def result(self):
-        """Wait for the next record: (number, Record)."""
+    def result(self, seconds=None):
+        """Wait for the next record: (number, Record); None when there is none after so many seconds."""
         while b"\n" not in self.buffer:
+            if not select.select([self.process.stdout], [], [], seconds)[0]:
+                return None
             chunk = os.read(self.process.stdout.fileno(), 1 << 20)
             if not chunk:
                 raise GraderFailed(ENDED)
@@ -586,6 +637,13 @@ def _forget_host():
         _kept.key = None
 
 
+def close_idle_hosts():
+    """End the hosts that `grade` keeps in this process, but for those at work."""
+    for owner, host in list(_hosts):
+        if owner == os.getpid() and not host.busy:
+            host.close()
+
+
 @atexit.register
 def _close_hosts():
     for owner, host in _hosts:
@@ -627,11 +685,14 @@ def grade(submission, assignment, *, trusted=False, only_visible=False, expected
         return _without_running(job)
     host = _host(assignment, trusted=trusted, only_visible=only_visible, expected=expected)
     try:
+        host.busy = True
         host.submit(0, bytes(submission), alone=True)
         return host.result()[1]
     except BaseException:
         _forget_host()
         raise
+    finally:
+        host.busy = False
 
 
 def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
@@ -658,40 +719,49 @@ def grade_many(items, assignment, workers=2, trusted=False, on_result=None):
         raise ValueError(f"workers is {workers}; it must be at least 1")
     if not trusted:
         sandbox.require()
-    records, waiting, items = {}, {}, enumerate(items)
+    records, waiting, items = {}, {}, iter(items)
     if os.name != "posix":
-        for _, (key, submission) in items:
+        for key, submission in items:
             records[key] = grade(submission, assignment, trusted=trusted)
             if on_result is not None:
                 on_result(key, records[key])
         return records
 
-    def finished(key, record):
+    def settle(number, record):
+        key, place = waiting.pop(number)
+        place.close()
         records[key] = record
         if on_result is not None:
             on_result(key, record)
 
-    with Host(assignment, trusted=trusted) as host:
-        more = True
+    room, numbers, more = admission.Room(admission.need(assignment)), itertools.count(), True
+    host = Host(assignment, trusted=trusted)
+    try:
         while more or waiting:
-            while more and len(waiting) < workers:
-                number, item = next(items, (None, None))
-                if number is None:
+            while more and len(waiting) < workers and (place := room.take()) is not None:
+                if (item := next(items, None)) is None:
                     more = False
+                    place.close()
                     break
                 key, submission = item
-                records[key] = None
+                number, records[key] = next(numbers), None
+                waiting[number] = key, place
                 if len(submission) > intake.MAX_BYTES:
                     job = {"submission": submission, "assignment": assignment, "trusted": trusted}
-                    finished(key, _without_running(job | {"only_visible": False, "expected": None}))
-                    continue
-                waiting[number] = key
-                host.submit(number, bytes(submission))
-            if waiting:
-                number, record = host.result()
-                finished(waiting.pop(number), record)
+                    settle(number, _without_running(job | {"only_visible": False, "expected": None}))
+                else:
+                    host.submit(number, bytes(submission))
+            blocked = more and len(waiting) < workers  # by want of memory
+            if waiting and (found := host.result(admission.WAIT_SECONDS if blocked else None)) is not None:
+                settle(*found)
+            elif blocked and not waiting:
+                time.sleep(admission.WAIT_SECONDS)
+    finally:
+        host.close()
+        for _, place in waiting.values():
+            place.close()
     return records
 
 
 if __name__ == "__main__":
-    _Server().serve()
+    _Server(*sys.argv[1:]).serve()
