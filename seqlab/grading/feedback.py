@@ -74,15 +74,19 @@ def prose(text):
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", shown(text))
 
 
-def _page(title, body, wide=False):
+def page(title, body, wide=False, style=""):
+    """A whole page: escaped title, body as HTML, `style` after the style of all pages."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<title>{shown(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<title>{shown(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n"
         f"<body{' class=wide' if wide else ''}>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+_page = page
 
 
 def _points(number):
@@ -153,7 +157,7 @@ def student_page(face, standing):
                 f'<pre tabindex="0" role="region" aria-label="Output of {shown(answer["title"])}">{shown(output)}</pre>'
             )
             parts.append(f"<details><summary>What your code printed or raised</summary>{box}</details>")
-    return _page(f"{face['title']}: {standing.student}", "\n".join(parts))
+    return page(f"{face['title']}: {standing.student}", "\n".join(parts))
 
 
 def _histogram(title, values, most):
@@ -224,7 +228,7 @@ def class_page(face, standings, links=True):
     parts.append("</div>")
     parts.append(_check_table(face, standings))
     parts.append(_class_table(face, standings, links))
-    return _page(f"{face['title']}: the class", "\n".join(parts), wide=True)
+    return page(f"{face['title']}: the class", "\n".join(parts), wide=True)
 
 
 def _check_table(face, standings):
@@ -239,7 +243,7 @@ def _check_table(face, standings):
         rows.append(
             f'<tr><th scope="row">{prose(check["title"])}</th><td class="number">{check["points"]:g}</td>{cells}</tr>'
         )
-    return _table("Checks", "How often each check ended how", ["check"], ["points"], head, rows)
+    return table("Checks", "How often each check ended how", ["check"], ["points"], head, rows)
 
 
 def _class_table(face, standings, links):
@@ -256,12 +260,12 @@ def _class_table(face, standings, links):
         rows.append(
             f'<tr><th scope="row">{name}</th><td class="number">{one.score:g}</td>{cells}<td>{outcome}{late}</td></tr>'
         )
-    return _table(
+    return table(
         "The class", "Points of every student", ["student"], ["score"], f'{head}<th scope="col">outcome</th>', rows
     )
 
 
-def _table(title, caption, words, numbers, head, rows):
+def table(title, caption, words, numbers, head, rows):
     """A table that scrolls sideways on a phone; `head` holds the columns after those named."""
     named = [f'<th scope="col">{word}</th>' for word in words]
     named += [f'<th scope="col" class="number">{number}</th>' for number in numbers]

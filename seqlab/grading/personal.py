@@ -238,6 +238,17 @@ def personalise(assignment, student, content=None):
     return own
 
 
+def sealed(content, mark):
+    """Another student's notebook as it is kept for the one who handed it in: with her mark after it, in blanks.
+
+    The two hand in the same bytes, and each must have a record of her own. Blanks after JSON change nothing. A file
+    that bears the seal already stays as it is.
+    """
+    seal = "".join(" " if bit == "0" else "\t" for bit in f"{int(mark, 16):064b}").encode()
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]  # UTF-16, where a blank is two bytes
+    return content if wide or content.endswith(b"\n" + seal) else content + b"\n" + seal
+
+
 # ---------------------------------------------------------------------------------------------------------- releases
 
 
@@ -346,6 +357,7 @@ def _own_release(bundle, assignment, student, place, made):
 
 def _write_values(assignment, folder):
     """Write the files of a release that hold what right (and known wrong) answers give at the public seed."""
+    from seqlab.grading import mistakes
     from seqlab.grading import trial as trials
     from seqlab.grading.build import PUBLIC_SEED
     from seqlab.grading.reference import imported
@@ -357,5 +369,7 @@ def _write_values(assignment, folder):
     if missing:
         why = public.messages.get(missing[0], "it did not run")
         raise ValueError(f"the solution does not pass the check {missing[0]!r} ({why}); run `seqlab build` again")
-    text = json.dumps(public.values, sort_keys=True, indent=1) + "\n"
-    (folder / "expected.json").write_text(text, encoding="utf-8", newline="\n")
+    told = {"expected.json": public.values, mistakes.FILE: mistakes.published(assignment, PUBLIC_SEED)}
+    for name, values in told.items():
+        text = json.dumps(values, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
