@@ -14,7 +14,14 @@ from seqlab.attention import commands as _attention  # noqa: F401  adds its comm
 from seqlab.audio import commands as _audio  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.audio import trigger_commands as _trigger  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.embeddings import commands as _embeddings  # noqa: F401  adds its commands to `seqlab train`
-from seqlab.grading import author_commands, gradescope_commands, instructor_commands, student_commands
+from seqlab.grading import (
+    author_commands,
+    class_commands,
+    gradescope_commands,
+    instructor_commands,
+    ledger_commands,
+    student_commands,
+)
 from seqlab.grading import commands as grading
 from seqlab.lm import commands as _lm  # noqa: F401  adds its commands to `seqlab train`
 from seqlab.seq2seq import caption_commands as _captions  # noqa: F401  adds its commands to `seqlab train`
@@ -35,8 +42,14 @@ for command, panel in (
     (student_commands.check, STUDENT),
     (instructor_commands.grade, INSTRUCTOR),
     (instructor_commands.report, INSTRUCTOR),
-    (instructor_commands.adjust, INSTRUCTOR),
+    (ledger_commands.mark, INSTRUCTOR),
+    (ledger_commands.deadline, INSTRUCTOR),
+    (ledger_commands.adjust, INSTRUCTOR),
+    (ledger_commands.history, INSTRUCTOR),
+    (ledger_commands.regrade, INSTRUCTOR),
+    (ledger_commands.export, INSTRUCTOR),
     (gradescope_commands.gradescope, INSTRUCTOR),
+    (class_commands.similar, INSTRUCTOR),
     (instructor_commands.demo, INSTRUCTOR),
     (author_commands.build, AUTHOR),
 ):

@@ -180,13 +180,9 @@ def read_roster(path, needed, program):
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(
-            f"{path} is no text in UTF-8: export it from {program} as CSV, and do not save it in Excel."
-        ) from None
+        raise ValueError(f"{path} is no text in UTF-8: give the CSV file as {program} exports it.") from None
     first = text.partition("\n")[0]
-    cut = (
-        ";" if first.count(";") > first.count(",") else ","
-    )  # Canvas and Excel use ; where the comma is a decimal sign
+    cut = ";" if first.count(";") > first.count(",") else ","  # ; where the comma is the decimal sign
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=cut) if any(line)]
     except csv.Error as wrong:
@@ -292,10 +288,8 @@ def into_canvas(path, faces, classes, provisional=False):
         column = _canvas_column(head, face, placed)
         columns.append(column)
         if column in limits and _differs(limits[column], total(face)):
-            told = (
-                f"Canvas gives {plain(limits[column])} points for {face['title']!r}, the ledger {number(total(face))}"
-            )
-            placed.remarks.append(f"{told}: set the same in Canvas.")
+            told = f"Canvas gives {plain(limits[column])} points for {face['title']!r}"
+            placed.remarks.append(f"{told}, the ledger {number(total(face))}: set the same in Canvas.")
         for one in standings:
             if one.student in placed.rows and not _hold_back_cell(placed, one, face, provisional):
                 scores[one.student, column] = number(one.score)
@@ -364,7 +358,7 @@ def into_moodle(path, face, standings, provisional=False):
             row["Grade"] = number(one.score)
             if "Feedback comments" in row:
                 row["Feedback comments"] = html.escape("; ".join(_feedback(face, one)))
-            lines.append([safe(row[name]) for name in head])
+            lines.append([row[name] if row[name].strip() == "-" else safe(row[name]) for name in head])
     return _rows(lines), placed
 
 

@@ -1,4 +1,4 @@
-"""`seqlab grade`, `report`, `adjust` and `demo`: what instructors run."""
+"""`seqlab grade`, `report` and `demo`: what instructors run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -161,30 +161,6 @@ def report(
         written = write_reports(book, names, to, form)
     for path in written:
         terminal().print(str(path), soft_wrap=True)
-
-
-def adjust(
-    student: Annotated[str, typer.Argument(help="The student's name as in the report.")],
-    assignment: Annotated[str, typer.Option(help="The assignment's name.")],
-    reason: Annotated[str, typer.Option(help="Why, in a few words; the student reads it.")],
-    add: Annotated[float | None, typer.Option(help="Points to add (or take away).")] = None,
-    override: Annotated[float | None, typer.Option(help="The score to set.")] = None,
-    late: Annotated[float | None, typer.Option(help="Late penalty in percent.")] = None,
-    check: Annotated[str, typer.Option(help="The check concerned; without it, the whole.")] = "",
-    ledger: LedgerFile = LEDGER,
-):
-    """Add points by hand, set a score, or enter a late penalty."""
-    given = {
-        kind: amount for kind, amount in (("manual", add), ("override", override), ("late", late)) if amount is not None
-    }
-    if len(given) != 1:
-        raise ValueError("Give exactly one of --add, --override and --late.")
-    book, _ = open_ledger(ledger, assignment)
-    with book:
-        (kind, amount), *_ = given.items()
-        book.adjust(assignment, student, kind, amount, reason, check)
-        now = next(one for one in book.standings(assignment) if one.student == student)
-    terminal().print(f"{student} now has {now.score:g} of {now.points:g} points in {assignment}.", markup=False)
 
 
 def demo(

@@ -15,6 +15,8 @@ MAX_SOURCE = 200_000  # characters of one answer
 MAX_CELLS = 100_000
 MAX_DIGITS = 1000
 MARKER = re.compile(r"^[ \t]*#+[ \t]*answer[ \t]*:[ \t]*(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+WRITTEN_MARKER = re.compile(r"<!--[ \t]*answer[ \t]*:[ \t]*([^\s>]+?)[ \t]*-->", re.IGNORECASE)
+PLACEHOLDER = "*Write your answer in this cell.*"
 DEFINED = re.compile(r"^(?:async )?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 SPACES = str.maketrans({"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x0b": "\n", "\x85": "\n"})
 
@@ -65,6 +67,60 @@ def extract(submission, assignment):
         if source is not None:
             answers[name] = source
     return answers, problems
+
+
+def written(submission, assignment):
+    """Find the texts that answer written questions, as `extract` finds answers: by id, metadata, then the marker.
+
+    Returns
+    -------
+    texts : dict from a written question's id to the student's text, without the marker; "" where nothing was written,
+        absent where no cell was found.
+    problems : list of sentences about them.
+    """
+    if not assignment.manuals:
+        return {}, []
+    texts, problems = {}, []
+    cells = _cells(read(submission)[0], [])
+    for manual in assignment.manuals:
+        found = {}
+        for way, claims in (("id", _by_id), ("metadata", _by_metadata), ("marker", _by_written_marker)):
+            for cell in cells:
+                if claims(cell) == manual.id:
+                    found.setdefault(_prose(cell["source"]), way)
+        full = [text for text in found if text]
+        if not found:
+            problems.append(f"the written answer {manual.id!r} is not in the notebook: its cell was deleted")
+            continue
+        if len(full) > 1:
+            told = f"the written answer {manual.id!r} stands in {len(full)} different cells"
+            problems.append(f"{told}; the first was taken, a person should look")
+        texts[manual.id] = (full or [""])[0]
+    return texts, problems
+
+
+def written_stub(name):
+    """The cell in which a student writes: its marker, which Jupyter does not show, and a line to be replaced."""
+    return f"<!-- answer: {name} -->\n\n{PLACEHOLDER}"
+
+
+def _by_id(cell):
+    return cell["id"] if isinstance(cell["id"], str) else None
+
+
+def _by_metadata(cell):
+    known = cell["metadata"].get("seqlab")
+    return known.get("id") if isinstance(known, dict) and known.get("role") == "manual" else None
+
+
+def _by_written_marker(cell):
+    marker = WRITTEN_MARKER.search(cell["source"][:5000])
+    return marker[1] if marker else None
+
+
+def _prose(source):
+    """What a student wrote in a cell: without the marker and the line that asks for it."""
+    return WRITTEN_MARKER.sub("", source).replace(PLACEHOLDER, "").strip()
 
 
 def read(submission):

@@ -255,6 +255,13 @@ def in_force(entries):
     return [entry for entry in entries if entry.kind != "withdraw" and entry.number not in taken]
 
 
+def _last_marks(entries, question, text):
+    """The last marks in force of this very text, whole or not: an Adjustment, or None."""
+    of = hash_text(text)
+    good = (one for one in reversed(in_force(entries)) if one.kind == "rubric" and one.check == question)
+    return next((one for one in good if one.of == of), None)
+
+
 def total(face):
     """The most that an assignment gives: its checks and its written questions."""
     return sum(one["points"] for one in (*face["checks"], *face.get("manuals", ())))
@@ -686,12 +693,12 @@ class Ledger:
         """
         questions = {one["id"]: one for one in self.face(assignment).get("manuals", ())}
         with self._writing():
-            standings = {one.student: one for one in self.standings(assignment)}
-            entries = [self._marked(assignment, questions, standings, *mark) for mark in marks]
+            standings, known = {one.student: one for one in self.standings(assignment)}, self.entries(assignment)
+            entries = [self._marked(assignment, questions, standings, known, *mark) for mark in marks]
             self._enter([entry for entry in entries if entry])
         return sum(entry is not None for entry in entries)
 
-    def _marked(self, assignment, questions, standings, student, question, items, comment):
+    def _marked(self, assignment, questions, standings, known, student, question, items, comment):
         """One entry of marks, or None when it says nothing new."""
         if question not in questions:
             there = ", ".join(questions) or "none"
@@ -710,8 +717,8 @@ class Ledger:
             if not good or not 0 <= points <= rubric[item]["points"]:
                 most = f"{rubric[item]['points']:g}"
                 raise LedgerError(f"{student!r} gets {points!r} for {item!r}; that item gives 0 to {most} points")
-        text = hash_text(standing.text(question))
-        before = self._marks_of(assignment, student, question, text)
+        text = standing.text(question)
+        before = _last_marks(known.get(student, []), question, text)
         had = dict(before.items) if before else {}
         whole = {name: float((had | items)[name]) for name in rubric if name in had | items}
         said = comment.strip() or (before.reason if before else "")
@@ -719,13 +726,23 @@ class Ledger:
             return None
         if not whole and not said:
             return None
-        return assignment, student, "rubric", question, sum(whole.values()), said, {"items": whole, "of": text}
+        return (
+            assignment,
+            student,
+            "rubric",
+            question,
+            sum(whole.values()),
+            said,
+            {"items": whole, "of": hash_text(text)},
+        )
 
-    def _marks_of(self, assignment, student, question, text):
-        """The last marks in force of this text of a student, whole or not."""
-        entries = in_force(self.entries(assignment).get(student, []))
-        good = (entry for entry in reversed(entries) if entry.kind == "rubric" and entry.check == question)
-        return next((entry for entry in good if entry.of == text), None)
+    def marks_so_far(self, assignment, question):
+        """The last marks of each student's present text, whole or not: student -> Adjustment or None."""
+        entries = self.entries(assignment)
+        return {
+            one.student: _last_marks(entries.get(one.student, []), question, one.text(question))
+            for one in self.standings(assignment)
+        }
 
     def set_deadline(self, assignment, terms, reason="", student=""):
         """Append a deadline, or the extension of one student.
@@ -891,10 +908,9 @@ def _standing(student, submission, record, entries, questions, time, terms):
         when = when.astimezone(terms.due.tzinfo)
     marks = []
     for question in questions if record else ():
-        text, wanted = hash_text(record.written.get(question["id"], "")), {one["id"] for one in question["rubric"]}
-        given = [e for e in entries if e.kind == "rubric" and e.check == question["id"] and e.of == text]
-        if given and wanted <= {item for item, _ in given[-1].items}:
-            marks.append(given[-1])
+        last = _last_marks(entries, question["id"], record.written.get(question["id"], ""))
+        if last and {one["id"] for one in question["rubric"]} <= {item for item, _ in last.items}:
+            marks.append(last)
     return Standing(
         student, record, tuple(entry for entry in entries if entry.kind in KINDS), tuple(marks), questions,
         late.lateness(terms, when) if terms and when else None, when, submission,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from seqlab import notebooks
+from seqlab.grading.intake import written_stub
 
 
 def _cell(name, kind, source, meta=None):
@@ -79,14 +80,28 @@ def release_notebook(assignment):
             else:
                 note = f"**Hidden check.** {check.title} ({_points(check.points)}): the grader runs it on other inputs."
                 cells.append(_cell(check.id, "markdown", note))
+        elif cell.role == "manual":
+            cells += _written_question(next(one for one in assignment.manuals if one.id == cell.id), cell.source)
         else:
             cells.append(_cell(cell.id, "markdown" if cell.role == "text" else "code", cell.source))
     return _notebook(assignment, _for_nbgrader(cells, assignment))
 
 
+def _written_question(manual, question):
+    """A question that is answered in writing, what its rubric asks for, and the cell to write in."""
+    note = f"**A person reads this** ({_points(manual.points)})."
+    if not manual.rubric_hidden:
+        note += " What earns points:\n\n" + "\n".join(
+            f"- {item.text} ({_points(item.points)})" for item in manual.rubric
+        )
+    asked = _cell(f"{manual.id}-question", "markdown", f"{question.rstrip()}\n\n{note}")
+    meta = {"role": "manual", "id": manual.id}
+    return [asked, _cell(manual.id, "markdown", written_stub(manual.id), meta)]
+
+
 def canonical_notebook(assignment):
     """The notebook with solutions and whole checks, without outputs."""
-    kinds = {"text": "markdown"}
+    kinds = {"text": "markdown", "manual": "markdown"}
     return _notebook(
         assignment,
         [
@@ -114,5 +129,7 @@ def reduced(assignment):
             replace(cell, source=stubs.get(cell.id, released.get(cell.id, cell.source))) for cell in assignment.cells
         ),
         answers=tuple(replace(answer, solution="") for answer in assignment.answers),
+        mistakes=(),  # mistakes.json tells their names, without a source
         checks=tuple(check if check.visible else replace(check, source="", hint="") for check in assignment.checks),
+        manuals=tuple(replace(one, rubric=()) if one.rubric_hidden else one for one in assignment.manuals),
     )

@@ -35,9 +35,11 @@ def test_csv_has_a_line_for_each_student_with_every_check(shown):
         exports.to_csv(shown, [standing(), standing("bob", (P, P, P), [late]), Standing("eve", None, ())])
     )
     assert head[:7] == ["student", "assignment", "score", "points", "percent", "late %", "outcome"]
-    assert head[7:] == ["double-values", "double-hidden", "running-values", "notes"]
-    assert ada == ["ada", course.NAME, "4", "7", "57.1", "0", "graded", "2", "0", "2", ""]
-    assert bob == ["bob", course.NAME, "3.5", "7", "50.0", "50", "graded", "2", "3", "2", "late 50: a day"]
+    assert head[7:10] == ["double-values", "double-hidden", "running-values"]
+    assert head[10:] == ["handed in", "to mark", "submission", "notes"]
+    assert ada == ["ada", course.NAME, "4", "7", "57.1", "0", "graded", "2", "0", "2", "", "0", "", ""]
+    assert bob[:10] == ["bob", course.NAME, "3.5", "7", "50.0", "50", "graded", "2", "3", "2"]
+    assert bob[10:] == ["", "0", "", "late 50: a day"]
     assert eve[2:7] == ["0", "7", "0.0", "0", "not graded"]
 
 
