@@ -7,10 +7,13 @@ a process of its own; the student's code runs in the kernel's.
 
 import contextlib
 import json
+import os
 import sys
+import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would compile a grammar of addresses for a second
 sys.modules.setdefault("isoduration", None)
@@ -385,6 +388,27 @@ class Grading:
         return report
 
 
+def _options(folder, settings, path):
+    """What pytest is told: nbval alone, no file of anybody's, nothing written."""
+    options = ["--nbval", "-p", "nbval.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"]
+    options += ["-c", str(settings), f"--rootdir={folder}", "--noconftest", "--assert=plain", "-s", "-qq", str(path)]
+    return options
+
+
+def warm():
+    """Do once what every forked child would do again: load pytest's own plugins, compile nbformat's schema."""
+    import gc
+
+    with tempfile.TemporaryDirectory(prefix="sq") as name, open(os.devnull, "w") as null:
+        folder = Path(name)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "empty.ipynb").write_text(Run("empty", [Cell("one", "provided", "1")]).notebook())
+        with contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+            pytest.main([*_options(folder, folder / "pytest.ini", folder / "empty.ipynb"), "--collect-only"])
+    gc.collect()
+    gc.freeze()  # what is never looked at again is neither copied nor counted in a child
+
+
 def execute(run, folder, expected):
     """Run one notebook under nbval; the results stand in `run` afterwards, and its kernel is gone.
 
@@ -397,8 +421,7 @@ def execute(run, folder, expected):
     path, settings = folder / f"{run.name}.ipynb", folder / "pytest.ini"
     path.write_text(run.notebook(), encoding="utf-8", errors="backslashreplace")
     settings.write_text("[pytest]\n")
-    options = ["--nbval", "-p", "nbval.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:doctest"]
-    options += ["-c", str(settings), f"--rootdir={folder}", "--noconftest", "--assert=plain", "-s", "-qq", str(path)]
+    options = _options(folder, settings, path)
     grading = Grading(run, expected)
     try:
         status = pytest.main(options, plugins=[grading])

@@ -476,7 +476,7 @@ class _Server:
         self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # what anything prints here must not mix with the records
         self.watch, self.children, self.rest = selectors.DefaultSelector(), {}, b""
-        self.settings, self.forks = None, {}
+        self.settings, self.forks, self.warm = None, {}, False
 
     def serve(self):
         """Work until the input ends; then end every child."""
@@ -518,21 +518,28 @@ class _Server:
 
     def begin(self, message):
         """Fork a child for a job. One that stands alone imports while its kernel starts; a class's children inherit."""
-        if not message["alone"]:
-            from seqlab.grading import plugin  # noqa: F401
         try:
+            if not (message["alone"] or self.warm):
+                self.prepare()
             path = Path(message["file"])
             job = self.settings | {"submission": path.read_bytes()}
             path.unlink()
             warm = reference.reference(job["assignment"]) if job["expected"] is None else None
-            if not (message["alone"] or self.forks or job["trusted"]):
-                self.forks = _fork_servers(job["assignment"])
             child = _Child(message["number"], job, warm, self.forks)
         except (OSError, MemoryError) as wrong:
             self.say(message["number"], {"fault": _machine(wrong)})
             return
         self.children[child.pipe] = child
         self.watch.register(child.pipe, selectors.EVENT_READ)
+
+    def prepare(self):
+        """Have ready what every grading of a class needs: kernels to fork, pytest with its plugins."""
+        self.warm = True
+        if not self.settings["trusted"]:
+            self.forks = _fork_servers(self.settings["assignment"])
+        from seqlab.grading import plugin
+
+        plugin.warm()
 
     def finish(self, child, otherwise):
         """Pass on a child's record, or say why there is none."""
