@@ -128,10 +128,10 @@ def _describe(frame):
 def _form(value, inside=False):
     """A value's type, and its shape where it has one; never what it holds, but whole numbers, which are often sizes."""
     kind = type(value)
-    if kind is np.ndarray or kind.__module__.split(".")[0] == "torch" and hasattr(value, "dtype"):
+    if kind is np.ndarray or (kind.__module__.split(".")[0] == "torch" and hasattr(value, "dtype")):
         shape = ", ".join(map(str, value.shape)) + ("," if len(value.shape) == 1 else "")
         return f"{str(value.dtype).removeprefix('torch.')} ({shape})"
-    if value is None or kind is bool or kind is int and abs(value) < 10**6:
+    if value is None or kind is bool or (kind is int and abs(value) < 10**6):
         return repr(value)
     if kind is dict and not inside and len(value) <= 8 and all(type(key) is str for key in value):
         return "{" + ", ".join(f"{key[:20]}: {_form(one, True)}" for key, one in value.items()) + "}"

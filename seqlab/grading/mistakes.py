@@ -14,6 +14,7 @@ import io
 import json
 import linecache
 import os
+import select
 import signal
 import time
 from collections import Counter
@@ -28,7 +29,8 @@ FILE = "mistakes.json"
 MOST = 40  # mistakes that are tried for one answer, in the order of their declaration
 EMITTED = 2_000_000  # characters of what one check emitted: more is not looked at
 SLOW = 0.25  # seconds of processor time: a mistake that takes longer for the checks of its answer is not tried
-SECONDS = 60.0  # of processor time for one mistake: far beyond SLOW, so that only a fault meets it
+SECONDS = 4  # of processor time after which one is ended: far beyond SLOW, so that it is met in a build alone
+WAIT = 60.0  # seconds for one that does nothing at all
 PUBLISHED = 40_000  # characters of one mistake's values for one check in a release
 
 
@@ -189,16 +191,29 @@ def _apart(cells, namespace):
             _child(cells, namespace, write)
         os._exit(1)
     os.close(write)
-    with open(read, "rb") as pipe:
-        text = pipe.read()
+    text = _read(read, time.monotonic() + WAIT)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
     _, _, used = os.wait4(pid, 0)
     return json.loads(text) if text else {}, used.ru_utime + used.ru_stime
+
+
+def _read(pipe, deadline):
+    """All that a child writes until it ends, or nothing when it does not."""
+    text = b""
+    with open(pipe, "rb", buffering=0) as stream:
+        while select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            chunk = stream.read(1 << 20)
+            if not chunk:
+                return text
+            text += chunk
+    return b""
 
 
 def _child(cells, namespace, write):
     import resource
 
-    resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS)))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     values = _run(cells, namespace)
     with os.fdopen(write, "w", encoding="utf-8") as out:
         out.write(json.dumps(values))

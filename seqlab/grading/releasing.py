@@ -84,7 +84,7 @@ def release_notebook(assignment):
             cells += _written_question(next(one for one in assignment.manuals if one.id == cell.id), cell.source)
         else:
             cells.append(_cell(cell.id, "markdown" if cell.role == "text" else "code", cell.source))
-    return _notebook(assignment, _for_nbgrader(cells, assignment))
+    return _notebook(assignment, _for_nbgrader(cells + _check_your_work(assignment), assignment))
 
 
 def _written_question(manual, question):
@@ -97,6 +97,20 @@ def _written_question(manual, question):
     asked = _cell(f"{manual.id}-question", "markdown", f"{question.rstrip()}\n\n{note}")
     meta = {"role": "manual", "id": manual.id}
     return [asked, _cell(manual.id, "markdown", written_stub(manual.id), meta)]
+
+
+def _check_your_work(assignment):
+    """The notebook's last cells: every public check at once, on the answers as their cells were last run."""
+    note = (
+        "## Check your work\n\n"
+        "This runs every visible check on your answers, as their cells were last run, with the grader's own engine. "
+        "It tells what differs and often why. Your marks also count the hidden checks."
+    )
+    code = (
+        "from seqlab.grading.student import check\n\n"
+        f'check()  # one question alone is quicker: check("{assignment.answers[0].id}")'
+    )
+    return [_cell("check-your-work-text", "markdown", note), _cell("check-your-work", "code", code)]
 
 
 def canonical_notebook(assignment):

@@ -2,12 +2,16 @@
 
 import contextlib
 import shutil
+import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seqlab.grading.commands import BUNDLES, Bundles, bar, bundle_of, submission_bytes, terminal
+
+POLL_SECONDS = 0.5  # between two looks at a notebook that is watched
 
 
 def _sources(notebook):
@@ -18,8 +22,8 @@ def _sources(notebook):
 
 def _edited(folder, name):
     """Whether the notebook in a folder is another than the one that was released there."""
-    from seqlab.grading.releasing import release_notebook
     from seqlab.grading.model import Assignment
+    from seqlab.grading.releasing import release_notebook
     from seqlab.grading.source import load_notebook
 
     try:
@@ -89,93 +93,68 @@ def _take_home(name, files, to, force, console):
         console.print(f"{target} is ready: write your answers, then run `seqlab check {target}`.", soft_wrap=True)
 
 
-def _beside(notebook):
-    """The reduced assignment and the expected values that lie beside a student's notebook."""
-    import json
-
-    from seqlab.grading.model import Assignment
-
-    found = []
-    for name in ("release.json", "expected.json"):
-        path = notebook.parent / name
-        if not path.is_file():
-            raise ValueError(f"{path} is missing: it came with the assignment; keep it beside your notebook.")
-        try:
-            text = path.read_text(encoding="utf-8")
-            found.append(Assignment.loads(text) if name == "release.json" else json.loads(text))
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path} is damaged: copy it again with `seqlab release`.") from None
-    return found
+Question = Annotated[str | None, typer.Option(help="Check one question alone: its id, its title or its number.")]
 
 
 def check(
     notebook: Annotated[Path, typer.Argument(help="Your notebook, beside the files that came with it.")],
+    question: Question = None,
+    watch: Annotated[bool, typer.Option(help="Check again whenever the notebook is saved; end with Ctrl-C.")] = False,
     trusted: Annotated[bool, typer.Option(help="Run without the sandbox even where there is one.")] = False,
 ):
-    """See what passes: run the visible checks on your notebook."""
-    from seqlab.grading.intake import extract
-    from seqlab.grading.run import grade
-    from seqlab.grading.sandbox import available
+    """See what passes: run the visible checks on your notebook, as it was last saved."""
+    console = terminal()
+    console.file = sys.stdout  # not what stands in its place while the answers run: it shows that they do
+    if not watch:
+        return _check(console, notebook, submission_bytes(notebook), question, trusted)
+    return _watch(console, notebook, question, trusted)
 
-    content = submission_bytes(notebook)
-    assignment, expected = _beside(notebook)
-    try:
-        answers, _ = extract(content, assignment)
-    except ValueError as wrong:
-        raise ValueError(f"{notebook} cannot be checked: {wrong}.") from None
-    if not answers:
-        raise ValueError(
-            f"{notebook} holds no answer to {assignment.name}: give the notebook that came beside its files."
-        )
-    console, trusted = terminal(), trusted or not available()
+
+def _check(console, notebook, content, question, trusted):
+    """Check once; status 1 where something does not pass."""
+    from rich.text import Text
+
+    from seqlab.grading import student
+    from seqlab.grading.intake import NotANotebook
+
     with console.status("Running your answers ..."):
-        record = grade(content, assignment, trusted=trusted, only_visible=True, expected=expected)
-    closed = sorted({module for answer in assignment.answers for module in answer.closed})
-    if trusted and closed:
-        console.print(f"Closed books are not enforced here; the grader hides {', '.join(closed)}.", soft_wrap=True)
-    return _show_check(console, assignment, record)
+        try:
+            report = student.run(content, notebook.parent, question, trusted)
+        except NotANotebook as wrong:
+            raise ValueError(f"{notebook} cannot be checked: {wrong}.") from None
+        except student.NoAnswers as wrong:
+            raise ValueError(f"{notebook} {wrong}.") from None
+    for text, color in student.told(report):
+        console.print(Text(text, color), soft_wrap=True)
+    return 0 if report.passed else 1
 
 
-def _show_check(console, assignment, record):
-    """Print a student's checks, question by question; status 1 where one does not pass."""
-    from rich.markup import escape
+def _watch(console, notebook, question, trusted):
+    """Check whenever the notebook is saved, until Ctrl-C: then give the last status."""
+    import hashlib
 
-    from seqlab.grading.model import State
-
-    for problem in record.problems:
-        console.print(f"[yellow]Note:[/] {escape(problem)}", soft_wrap=True)
-    results = {one.id: one for one in record.checks}
-    hidden = [one for one in assignment.checks if one.id not in results]
-    console.print(f"[italic]{escape(assignment.title)}[/]")
-    for answer in assignment.answers:
-        console.print(f"\n[bold]{escape(answer.title)}[/]")
-        said = ""
-        for one in assignment.checks:
-            if one.answer == answer.id:
-                said = _show_result(console, one, results.get(one.id), said)
-    more = f" Hidden checks decide on {sum(one.points for one in hidden):g} more." if hidden else ""
-    console.print(f"\n{record.score:g} of {record.points:g} visible points.{more}")
-    titles = {answer.id: answer.title for answer in assignment.answers}
-    for name, text in record.shown.items():
-        console.print(f"\n[bold]{escape(titles[name])}[/] printed or raised:\n{escape(text.rstrip())}")
-    return 0 if all(one.state is State.PASSED for one in record.checks) else 1
+    last, status = None, 0
+    submission_bytes(notebook)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            with contextlib.suppress(ValueError, OSError):  # an editor replaces a file in two steps
+                content = submission_bytes(notebook)
+                mark = hashlib.sha256(content).digest()
+                if mark != last:
+                    last = mark
+                    console.clear()
+                    status = _check_on(console, notebook, content, question, trusted)
+                    console.print(
+                        f"\n{time.strftime('%H:%M:%S')}: waiting until you save {notebook.name}; end with Ctrl-C."
+                    )
+            time.sleep(POLL_SECONDS)
+    return status
 
 
-def _show_result(console, one, result, said):
-    """One check on a line, and under it what differs unless it was just said; a hidden check has no result."""
-    from rich.markup import escape
-    from rich.padding import Padding
-
-    from seqlab.grading.model import State
-
-    if result is None:
-        color, state, points, told = "dim", "  hidden", f"? / {one.points:g}", ""
-    else:
-        color = {State.PASSED: "green", State.NOT_RUN: "yellow"}.get(result.state, "red")
-        mark = {State.PASSED: "✓", State.NOT_RUN: "–"}.get(result.state, "✗")
-        state, points = f"{mark} {result.state}", f"{result.earned:g} / {one.points:g}"
-        told = "" if result.state is State.PASSED else result.message
-    console.print(f"  [{color}]{state:10}[/] {points:>7}  {escape(one.title)}", soft_wrap=True)
-    if told and told != said:
-        console.print(Padding(escape(told), (0, 0, 0, 23)))
-    return told
+def _check_on(console, notebook, content, question, trusted):
+    """Check once while watching: what is wrong with the file is told, and mended before the next time."""
+    try:
+        return _check(console, notebook, content, question, trusted)
+    except ValueError as wrong:
+        console.print(str(wrong), style="red", markup=False, soft_wrap=True)
+        return 2
