@@ -37,7 +37,7 @@ MACHINES = {
     }),
 }  # fmt: skip
 SINCE = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}  # the same number everywhere
-IN_FILES = 1  # AF_UNIX
+FILES, INTERFACES = 1, 16  # AF_UNIX, AF_NETLINK: ZeroMQ ends the process where it cannot ask which interfaces there are
 
 
 def program(machine):
@@ -57,10 +57,17 @@ def program(machine):
     for number in (*refused.values(), *SINCE.values()):
         steps += [(EQUAL, 0, 1, number), no]
     steps += [(EQUAL, 0, 1, CLONE3), (GIVE, 0, 0, REFUSE | errno.ENOSYS)]
-    for name, test, flags in (("socket", (EQUAL, 1, 0), IN_FILES), ("clone", (ANY_OF, 0, 1), NAMESPACES)):
-        steps += [(EQUAL, 0, 4, looked_at[name]), (LOAD, 0, 0, FIRST_ARGUMENT), (*test, flags)]
-        steps += [(GIVE, 0, 0, REFUSE | errno.EACCES), (GIVE, 0, 0, ALLOW)]
-    steps += [(GIVE, 0, 0, ALLOW)]
+    refuse, allow = (GIVE, 0, 0, REFUSE | errno.EACCES), (GIVE, 0, 0, ALLOW)
+    steps += [(EQUAL, 0, 5, looked_at["socket"]), (LOAD, 0, 0, FIRST_ARGUMENT)]
+    steps += [(EQUAL, 2, 0, FILES), (EQUAL, 1, 0, INTERFACES), refuse, allow]
+    steps += [
+        (EQUAL, 0, 4, looked_at["clone"]),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (ANY_OF, 0, 1, NAMESPACES),
+        refuse,
+        allow,
+    ]
+    steps.append(allow)
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from seqlab import cli
-from seqlab.grading import build as builds
 from seqlab.grading import gradescope
 from seqlab.grading.gradescope import HandedInWrong, Settings, find_notebook, not_graded, requirements, results
 from seqlab.grading.model import Outcome, State
+from seqlab.grading.releasing import filled
 from seqlab.grading.source import read_source
-from tests.grading import course
+from tests.grading import course, elsewhere
 
 P, F = State.PASSED, State.FAILED
 LATE = {
@@ -61,12 +61,10 @@ def shown(tmp_path):
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A built assignment that closes modules of seqlab; its canonical notebook is not run."""
+    """A built assignment that closes modules of seqlab."""
     place = tmp_path_factory.mktemp("gradescope")
     cells = course.cells(double=course.meta("double", closed=["seqlab.shapes", "seqlab.text"]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builds, "execute", lambda notebook, folder: notebook)
-        return builds.build(course.folder(place, cells), place / "built", with_mutants=False, with_engine=False)
+    return elsewhere.bundle(place, cells)
 
 
 @pytest.fixture(scope="module")
@@ -341,7 +339,7 @@ class Image:
         shutil.rmtree(self.autograder / "results", ignore_errors=True)
         submission.mkdir()
         (submission / "x.ipynb").write_bytes(content)
-        (self.autograder / "submission_metadata.json").write_text(json.dumps(metadata or LATE))
+        (self.autograder / "submission_metadata.json").write_text(json.dumps(LATE if metadata is None else metadata))
         status, said = self.sh(f"./run_autograder; status=$?; {after}\nexit $status")
         assert status == 0, said
         return valid(json.loads((self.autograder / "results" / "results.json").read_text())), said
@@ -349,7 +347,7 @@ class Image:
 
 def notebook(bundle, answers):
     release = json.loads((bundle / "release" / f"{course.NAME}.ipynb").read_text(encoding="utf-8"))
-    return builds.filled(release, answers)
+    return filled(release, answers)
 
 
 needs_root = pytest.mark.skipif(
@@ -368,21 +366,17 @@ def test_in_an_image_that_refuses_namespaces_another_user_runs_the_code(bundle, 
     assert "the solution: 7 of 7 points, by usersandbox" in said
     assert "the untouched release: 0 of 7 points" in said
 
-    made, said = image.hand_in(notebook(bundle, SOLVED), after=LEFT)
+    made, said = image.hand_in(notebook(bundle, SOLVED))
     assert made["score"] == pytest.approx(7 * 0.8), said
     assert "handed in 1 day 8 h late: 20 %" in made["output"]
     assert [test["status"] for test in made["tests"]] == ["passed"] * 3
-    assert said.strip().endswith("LEFT")
 
-    spied, said = image.hand_in(notebook(bundle, SOLVED | {"double": SPY}), {}, after=LEFT)
-    assert EXPECTED in spied["output"], spied["output"]
-    assert spied["score"] == 7
-    assert said.strip().endswith("LEFT")
-
-    ends = {"double": "# answer: double\ndef double(x):\n    import os\n    os.kill(-1, 9)"}
-    made, said = image.hand_in(notebook(bundle, SOLVED | ends), {})
-    assert made["score"] == 2, said
-    assert "your code ended the process" in made["tests"][0]["output"]
+    hostile = {"double": SPY, "running": "# answer: running\ndef running(xs):\n    import os\n    os._exit(0)"}
+    made, said = image.hand_in(notebook(bundle, hostile), {}, after=LEFT)
+    assert EXPECTED in made["output"], made["output"]
+    assert made["score"] == 5, said
+    assert "your code ended the process" in made["tests"][2]["output"]
+    assert said.strip().endswith("LEFT"), "no file and no process of the student's is left"
 
     made, _ = image.hand_in(b"\x89PNG no notebook", {})
     assert made["score"] == 0

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from seqlab import cli, notebooks
-from seqlab.grading import build as builds
 from seqlab.grading.model import Assignment
 from seqlab.grading.releasing import release_notebook
 from seqlab.grading.source import read_source
-from tests.grading import course
+from tests.grading import course, elsewhere
 
 PEERS = os.environ.get("SEQLAB_PEERS", "")
 FIELDS = {
@@ -138,11 +137,8 @@ def python(code, *arguments):
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A built assignment; its canonical notebook is not run."""
-    place = tmp_path_factory.mktemp("nbgrader")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builds, "execute", lambda notebook, folder: notebook)
-        return builds.build(course.folder(place), place / "built", with_mutants=False, with_engine=False)
+    """A built assignment."""
+    return elsewhere.bundle(tmp_path_factory.mktemp("nbgrader"))
 
 
 needs_peers = pytest.mark.skipif(not PEERS, reason="SEQLAB_PEERS names no environment with nbgrader")
