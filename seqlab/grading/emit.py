@@ -92,7 +92,7 @@ def _cell_ended(result=None):
     if call and getattr(result, "success", True) is False:
         from IPython.display import display
 
-        display({CALL: call, "text/plain": f"  called: {call}"}, raw=True)
+        display({CALL: call, "text/plain": f"  The check called {call}."}, raw=True)
 
 
 def _heard(frame, event, argument):
@@ -126,13 +126,15 @@ def _describe(frame):
 
 
 def _form(value, inside=False):
-    """A value's type, and its shape where it has one; never what it holds, but whole numbers, which are often sizes."""
+    """A value's type, and its shape where it has one; what it holds only where that is a single number or word."""
     kind = type(value)
     if kind is np.ndarray or (kind.__module__.split(".")[0] == "torch" and hasattr(value, "dtype")):
         shape = ", ".join(map(str, value.shape)) + ("," if len(value.shape) == 1 else "")
         return f"{str(value.dtype).removeprefix('torch.')} ({shape})"
     if value is None or kind is bool or (kind is int and abs(value) < 10**6):
         return repr(value)
+    if kind is float or (kind is str and len(value) <= 20):
+        return f"{value:.6g}" if kind is float else repr(value)
     if kind is dict and not inside and len(value) <= 8 and all(type(key) is str for key in value):
         return "{" + ", ".join(f"{key[:20]}: {_form(one, True)}" for key, one in value.items()) + "}"
     if kind in (list, tuple) and not inside and value:

@@ -17,6 +17,7 @@ import html
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ PATIENCE = 8.0  # seconds for one cell: a student who waits wants to know of an 
 FILES = ("release.json", "expected.json")
 MARKS = {State.PASSED: "✓", State.NOT_RUN: "–"}  # all others: ✗
 WIDTH = 88
+SHAPE = re.compile(r"\w*:? ?\w* ?\([\d, ]+\)")
 STYLE = """<style>
 .sqc{line-height:1.5;max-width:46rem;overflow-wrap:anywhere}
 .sqc p{margin:.3rem 0}.sqc summary{cursor:pointer;padding:.15rem 0}
@@ -355,8 +357,9 @@ def _sentence(text):
 
 
 def _wrapped(text, indent, color=""):
+    text = SHAPE.sub(lambda found: found[0].replace(" ", "\xa0"), text)  # a shape stays on one line
     lines = textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
-    return [(line, color) for line in lines]
+    return [(line.replace("\xa0", " "), color) for line in lines]
 
 
 def page(report):
@@ -391,21 +394,26 @@ def _html_line(line):
 # ------------------------------------------------------------------------------------------ in the notebook
 
 
-def executed(cells, names):
+def executed(cells, stubs):
     """The answers among the cells that were run: {answer id: (source, number of the run)}; the last run counts.
 
     Parameters
     ----------
     cells : list of sources, as IPython keeps them: number 0 is empty.
-    names : ids of the answers.
+    stubs : dict from answer id to the source of its cell in the release. A cell that lost its comment `# answer: <id>`
+        is known by what it defines.
     """
-    from seqlab.grading.intake import MARKER
+    from seqlab.grading.intake import DEFINED, MARKER
 
+    defines = {name: set(DEFINED.findall(stub)) for name, stub in stubs.items()}
     found = {}
     for number, source in enumerate(cells):
-        marker = MARKER.search(source[:5000])
-        if marker and marker[1] in names:
+        marker, own = MARKER.search(source[:5000]), set(DEFINED.findall(source))
+        if marker and marker[1] in stubs:
             found[marker[1]] = source, number
+        for name, wanted in defines.items() if not marker and own else ():
+            if wanted and wanted <= own:
+                found[name] = source, number
     return found
 
 
@@ -434,8 +442,7 @@ def check(question=None, folder="."):
         raise ValueError("check() works inside a notebook; in a terminal use `seqlab check NOTEBOOK`.")
     assignment, _, _ = beside(folder)
     only(assignment, question)
-    names = [answer.id for answer in assignment.answers]
-    done = executed(shell.history_manager.input_hist_raw, names)
+    done = executed(shell.history_manager.input_hist_raw, {one.id: one.stub for one in assignment.answers})
     if not done:
         raise ValueError("No answer has been run yet: run the cells of your answers, then this one.")
     print("Running your answers ...")
