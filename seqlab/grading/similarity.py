@@ -373,14 +373,14 @@ WARNING = (
 
 
 def _name(work):
-    from seqlab.grading.feedback import shown
+    from seqlab.grading.pages import shown
 
     return shown(work.student) + (f' <span class="soft">({shown(work.year)})</span>' if work.year else "")
 
 
 def _marked(source, parts):
     """A source as HTML, with the common parts marked."""
-    from seqlab.grading.feedback import shown
+    from seqlab.grading.pages import shown
 
     out, place = [], 0
     for start, end in parts:
@@ -402,7 +402,7 @@ def _side_by_side(pair, answer, comparison, numbers):
 
 
 def _label(work):
-    from seqlab.grading.feedback import shown
+    from seqlab.grading.pages import shown
 
     return shown(f"{work.student} ({work.year})" if work.year else work.student)
 
@@ -412,7 +412,7 @@ def _percent(part):
 
 
 def _pair(number, pair, comparison, numbers):
-    from seqlab.grading.feedback import prose
+    from seqlab.grading.pages import prose
 
     titles = {question.id: question for question in comparison.questions}
     parts = [
@@ -447,8 +447,8 @@ def page(title, comparison, unread=()):
     title : the assignment's.
     unread : names of students whose file could not be read.
     """
-    from seqlab.grading.feedback import page as whole
-    from seqlab.grading.feedback import shown, table
+    from seqlab.grading.pages import page as whole
+    from seqlab.grading.pages import shown, table
 
     now = [work for work in comparison.works if not work.year]
     years = sorted({work.year for work in comparison.works if work.year})
@@ -488,7 +488,7 @@ def page(title, comparison, unread=()):
 
 
 def _pair_table(comparison):
-    from seqlab.grading.feedback import prose, table
+    from seqlab.grading.pages import prose, table
 
     titles = {question.id: question.title for question in comparison.questions}
     head = '<th scope="col" class="number">above the class</th><th scope="col">most unusual answer</th>'
