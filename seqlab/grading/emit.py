@@ -27,6 +27,7 @@ from .values import compare, decode, encode, show
 MIME = "application/vnd.seqlab.value+json"
 CALL = "application/vnd.seqlab.call+json"
 CALL_CHARACTERS = 400
+GOOD = "\N{CHECK MARK}"
 EXPECTED, RELEASE, MISTAKES = "expected.json", "release.json", "mistakes.json"
 ANSWER = re.compile(r"^[ \t]*#+[ \t]*answer[ \t]*:", re.MULTILINE | re.IGNORECASE)
 
@@ -60,7 +61,10 @@ def emit(value):
     typed = encode(value)
     from IPython.display import display
 
-    display({MIME: typed, "text/plain": _verdict(typed, call)} | ({CALL: call} if call else {}), raw=True)
+    verdict = _verdict(typed, call)
+    display({MIME: typed, "text/plain": verdict} | ({CALL: call} if call else {}), raw=True)
+    if os.environ.get("NBGRADER_EXECUTION") and not verdict.startswith(GOOD):
+        raise AssertionError(verdict)  # nbgrader compares nothing: to it a check that does not raise is passed
     _listen()
 
 
@@ -181,7 +185,7 @@ def _verdict(typed, call=""):
     ok, message = compare(expected, typed, **rule)
     which = f"{check.get('title') or _now['check']}" + (f", value {number + 1} of {len(values)}" * (len(values) > 1))
     if ok:
-        return f"\N{CHECK MARK} {which}: as expected"
+        return f"{GOOD} {which}: as expected"
     mistake, hint = _mistake(check, values)
     told = f"\N{BALLOT X} {which}: {message}"
     if typed["type"] in ("array", "tensor", "list", "tuple", "dict") and "it is " not in message:

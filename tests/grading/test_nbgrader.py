@@ -3,6 +3,7 @@
 The schema is tested always. The round trip needs nbgrader in an environment of its own: SEQLAB_PEERS names its `bin`.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -24,7 +25,10 @@ FIELDS = {
     "task": bool,
 }  # fmt: skip
 SOURCES = sorted(Path(__file__).resolve().parents[2].glob("assignments/*/assignment.ipynb"))
-SOLVED = {"double": "# answer: double\ndef double(x):\n    return x + x"}
+WRITTEN = {
+    "double": "# answer: double\ndef double(x):\n    return x + x",
+    "running": "# answer: running\ndef running(xs):\n    return np.array(xs)  # no sum",
+}
 CONFIGURATION = """
 c = get_config()
 c.CourseDirectory.course_id = "sequences"
@@ -117,6 +121,23 @@ def test_a_source_that_is_committed_says_nothing_of_nbgrader():
     assert notebooks.normalise(made)["cells"][0]["metadata"] == {}
 
 
+def test_under_nbgrader_a_value_that_differs_raises(bundle, monkeypatch, capsys):
+    from seqlab.grading.emit import emit, inputs
+
+    monkeypatch.chdir(bundle / "release")
+    for beside in (True, False):
+        for mode in ("autograde", "validate", ""):
+            monkeypatch.setenv("NBGRADER_EXECUTION", mode)
+            right = 2 * inputs("double-values").normal(size=3)
+            inputs("double-values")
+            with contextlib.nullcontext() if beside or not mode else pytest.raises(AssertionError, match="emitted"):
+                emit(right)
+            inputs("double-values")
+            with pytest.raises(AssertionError) if mode else contextlib.nullcontext():
+                emit(right + 1)
+        monkeypatch.chdir(bundle)
+
+
 def nbgrader(*arguments, here):
     environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1]), "HOME": str(here)}
     environment["PATH"] = f"{PEERS}:{environment['PATH']}"
@@ -177,7 +198,7 @@ def test_released_fetched_submitted_and_collected_by_nbgrader_then_graded_here(b
     untouched = {cell["id"]: notebooks.text_of(cell) for cell in fetched["cells"]}
     assert untouched["double"].startswith("# answer: double\n")
     for cell in fetched["cells"]:
-        cell["source"] = SOLVED.get(cell["id"], cell["source"])
+        cell["source"] = WRITTEN.get(cell["id"], cell["source"])
     mine.write_text(json.dumps(fetched), encoding="utf-8")
     nbgrader("submit", course.NAME, here=student)
 
