@@ -52,6 +52,7 @@ for command, panel in (
     (class_commands.similar, INSTRUCTOR),
     (instructor_commands.demo, INSTRUCTOR),
     (author_commands.build, AUTHOR),
+    (author_commands.mutants, AUTHOR),
 ):
     app.command(rich_help_panel=panel)(command)
 

@@ -1,15 +1,16 @@
-"""`seqlab build`: what authors of assignments run."""
+"""`seqlab build` and `seqlab mutants`: what authors of assignments run."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seqlab.grading.commands import ASSIGNMENTS, BUNDLES, Workers, bar, terminal
+from seqlab.grading.commands import ASSIGNMENTS, BUNDLES, Bundles, Workers, bar, bundle_of, terminal, write
 
 STAGES = {
     "solution": "solution and stubs",
     "variants": "declared answers",
+    "unusual": "unusual right answers",
     "mutants": "mutants",
     "engine": "the real engine",
     "canonical": "canonical notebook",
@@ -86,12 +87,53 @@ def _show_built(console, name, bundle):
     import json
 
     from seqlab.grading.build import Gate
-    from seqlab.grading.mutants import Mutant
 
     report = json.loads((bundle / "instructor" / "gates.json").read_text(encoding="utf-8"))
     console.print(f"[bold green]✓ {name}[/]: built in {bundle}", soft_wrap=True)
     _show_gates(console, [Gate(gate["name"], gate["detail"]) for gate in report["gates"]])
     if report["mutants"] is None:
         console.print("  [yellow]built with --quick: some gates were left out[/]")
-    else:
-        _show_mutants(console, [Mutant(**mutant) for mutant in report["mutants"]["alive"]])
+        return
+    console.print(f"  what each check is worth: {bundle / 'instructor' / 'mutants.html'}", soft_wrap=True)
+
+
+def mutants(
+    names: Annotated[list[str] | None, typer.Argument(help="Assignments; all that are built when left out.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Write the table here as well: a .md or .html file.")] = None,
+    bundles: Bundles = BUNDLES,
+):
+    """Show how many mutants of the solutions the checks notice, as the last builds found it."""
+    from rich.table import Table
+
+    from seqlab.grading import mutation
+
+    if to is not None and to.suffix not in (".md", ".html"):
+        raise ValueError(f"{to} must end in .md or .html: give the page such a name.")
+    found = names or sorted(path.parent.parent.name for path in bundles.glob(f"*/instructor/{mutation.DATA}"))
+    if not found:
+        raise ValueError(f"No assignment in {bundles} has a report on its mutants: run `seqlab build`.")
+    every = [mutation.load(bundle_of(name, bundles)) for name in found]
+    console, table = terminal(), Table(box=None)
+    for number, title in enumerate(mutation.COLUMNS):
+        table.add_column(title, justify="right" if number else "left")
+    for one in every:
+        table.add_row(*mutation.line(one))
+    if len(every) > 1:
+        table.add_row(*mutation.total(every), style="bold")
+    console.print(table)
+    for one in every if names else ():
+        _show_survivors(console, one)
+    if to is not None:
+        write(to, mutation.markdown(every) if to.suffix == ".md" else mutation.summary(every))
+        console.print(f"Written to {to}.")
+    return 0
+
+
+def _show_survivors(console, found):
+    from rich.markup import escape
+    from rich.syntax import Syntax
+
+    for one in found["mutants"]:
+        if one["state"] == "survivor":
+            console.print(f"[yellow]lives[/] {one['id']}: {escape(one['why'])}", soft_wrap=True)
+            console.print(Syntax(one["diff"], "diff", background_color="default"))

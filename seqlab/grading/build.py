@@ -1,11 +1,12 @@
 """Makes an assignment's bundle from its source, and refuses one whose checks do not do their work.
 
     bundle/release/       what students get: <name>.ipynb, expected.json (visible checks), release.json, data
-    bundle/instructor/    assignment.json, canonical.ipynb with stored outputs, gates.json
+    bundle/instructor/    assignment.json, canonical.ipynb with stored outputs, gates.json, mutants.json and .html
 
 Before anything is published, gates are passed: the solution earns every point, the untouched release none, each
-declared wrong answer exactly what it should, each other right answer every point; nothing hidden reaches the release;
-every check emits values that depend on the seed alone; and mechanical mutants of the solution are noticed.
+declared wrong answer exactly what it should, each other right answer every point, also one in float32 or torch; nothing
+hidden reaches the release; every check emits values that depend on the seed alone; and mechanical mutants of the
+solution are noticed.
 """
 
 import ast
@@ -16,13 +17,12 @@ import json
 import os
 import platform
 import shutil
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
 from seqlab import notebooks
-from seqlab.grading import names
+from seqlab.grading import mistakes, mutation, names, personal, unusual
 from seqlab.grading import source as sources
 from seqlab.grading import trial as trials
 from seqlab.grading.model import Assignment
@@ -33,10 +33,15 @@ from seqlab.grading.releasing import canonical_notebook, filled, reduced, releas
 PUBLIC_SEED = 0
 SEEDS = (1, 2)
 KILLED = 0.95  # the least part of the mutants that the checks must notice
+NOTICED = 2  # a mutant is put to no more checks when so many have noticed it: who alone notices one stays exact
+TOGETHER = 12  # sources that one worker tries in a row, from one stand
 CONFIRMED = 3  # declared variants that are also graded by the real engine
 HEADS = ("import ", "from ", "@", "for ", "while ", "if ", "elif ", "else", "with ", "def ", "class ", "try")
 HOME = Path(__file__).resolve().parent
-JUDGES = ("model", "values", "emit", "intake", "kernel", "sandbox", "plugin", "reference", "trial", "run")
+JUDGES = (
+    "model", "values", "emit", "intake", "kernel", "forks",
+    "sandbox", "plugin", "reference", "mistakes", "trial", "run", "personal",
+)  # fmt: skip
 SPECIALS = (sources.NOTEBOOK, sources.VARIANTS)
 
 
@@ -108,15 +113,9 @@ def execute(notebook, folder):
 
 def judge(check, expected, actual):
     """Whether a check's emitted values equal the expected ones; give (ok, sentence)."""
-    from seqlab.grading.values import compare
+    from seqlab.grading.values import Rule, agree
 
-    if len(expected) != len(actual):
-        return False, f"{len(actual)} values were emitted, {len(expected)} expected"
-    for want, got in zip(expected, actual, strict=True):
-        ok, message = compare(want, got, check.rtol, check.atol)
-        if not ok:
-            return False, message
-    return True, ""
+    return agree(expected, actual, Rule(check.rtol, check.atol, check.exact_type, check.half))
 
 
 def passed(assignment, expected, trial, checks=None):
@@ -185,15 +184,28 @@ def _gate_untouched(assignment, expected, trial):
     return gate
 
 
-def _gate_variants(assignment, variants, expected, run):
+def _lost(trial, checks):
+    """Why each of these checks is not passed in a trial that compared: {check id: sentence}."""
+    why = {check.id: trial.messages.get(check.id, "it did not run") for check in checks}
+    return {name: trial.verdicts.get(name, told) for name, told in why.items() if trial.verdicts.get(name, told)}
+
+
+def _gate_variants(assignment, variants, run):
+    """Three gates from [(variant, seed, checks, trial), ...]."""
     wrong, right = Gate("each declared wrong answer earns what is declared"), Gate("each other right answer earns all")
+    coarse = Gate("no wrong answer gains by being computed in float32")
     points = {check.id: check.points for check in assignment.checks}
-    for variant, seed, trial in run:
-        reached = touched(assignment, variant.answer, variant.source, variant.earns or ())
-        good, why = passed(assignment, expected[seed], trial, reached)
+    for variant, seed, reached, trial in run:
+        why = _lost(trial, reached)
         for check in reached:
             declared = points[check.id] if variant.earns is None else variant.earns.get(check.id, points[check.id])
-            earned = points[check.id] if check.id in good else 0
+            earned = 0 if check.id in why else points[check.id]
+            if variant.earns is not None and check.id in trial.coarse and not declared:
+                coarse.failures.append(
+                    f"the wrong answer {variant.name!r} would pass the check {check.id!r} at seed {seed} in float32, "
+                    "whose tolerance is wider; choose inputs that show the mistake more, or give the check "
+                    "exact_type = true"
+                )
             if earned == declared:
                 continue
             gate = right if variant.earns is None else wrong
@@ -204,12 +216,36 @@ def _gate_variants(assignment, variants, expected, run):
                 f"for the check {check.id!r} at seed {seed}{told}"
             )
     wrong.detail, right.detail = f"{len(variants.wrong)} wrong answers", f"{len(variants.right)} right answers"
-    return wrong, right
+    coarse.detail = wrong.detail
+    return wrong, right, coarse
+
+
+def _gate_unusual(variants, run):
+    """The gate of [(answer id, kind, checks, trial), ...]: the solution in each unusual form earns everything."""
+    gate = Gate("the solution in float32, and in torch where that is open, earns every point")
+    declared = {(one.answer, one.kind): one for one in variants.unusual}
+    for answer, kind, checks, trial in run:
+        why, exception = _lost(trial, checks), declared.pop((answer, kind), None)
+        excused = set(exception.checks or why) if exception else set()
+        for name in sorted(set(why) - excused):
+            gate.failures.append(
+                f"the solution of {answer!r} in {kind} does not pass the check {name!r} ({why[name]}); make the check "
+                f"take it, or declare an [[unusual]] with answer = {answer!r}, kind = {kind!r}, checks and why"
+            )
+        if exception and (not why or excused - set(why)):
+            told = ", ".join(sorted(excused - set(why))) or "every check"
+            gate.failures.append(f"[[unusual]] {answer!r} {kind!r} is declared, but it passes {told}; remove that")
+    gate.failures += [
+        f"[[unusual]] {answer!r} {kind!r} is not tried: that answer is closed to it; remove it"
+        for answer, kind in sorted(declared)
+    ]
+    gate.detail = f"{len(run)} forms, {len(variants.unusual)} ruled out by their question"
+    return gate
 
 
 def _secret_lines(assignment, folder):
     """Lines that must not reach the release, with where each stands."""
-    allowed, secrets = sources.may_show(folder), {}
+    allowed, secrets = {personal.fill(line, assignment.personal) for line in sources.may_show(folder)}, {}
     public = {line.strip() for check in assignment.checks for line in check.released.splitlines()}
     public |= {
         line.strip()
@@ -271,30 +307,37 @@ def gate_leaks(assignment, folder, release):
     return gate
 
 
-def _gate_mutants(assignment, variants, results):
+def _gate_mutants(variants, fates):
+    """The gate of the mutants: enough of them noticed, every other one explained."""
     gate = Gate(f"the checks notice at least {KILLED:.0%} of the mutants")
-    declared = {one.mutant: one for one in variants.equivalent}
-    known = {mutant.id for mutant, _ in results}
-    for name in sorted(set(declared) - known):
+    known = {fate.mutant.id for fate in fates}
+    declared = [("equivalent", one.mutant) for one in variants.equivalent]
+    declared += [("survivor", one.mutant) for one in variants.survivor]
+    for table, name in sorted(declared, key=lambda one: one[1]):
+        if name in known:
+            continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         told = f"correct its name (is it {near[0]!r} now?) or remove it" if near else "remove it"
-        gate.failures.append(f"[[equivalent]] {name!r} is no mutant of the solution; {told}")
-    for mutant, killer in results:
-        if mutant.id in declared and killer:
+        gate.failures.append(f"[[{table}]] {name!r} is no mutant of the solution; {told}")
+    for fate in fates:
+        name, noticed = fate.mutant.id, ", ".join(map(repr, fate.noticed))
+        if noticed and ("equivalent", name) in declared:
+            gate.failures.append(f"[[equivalent]] {name!r} is declared to change nothing, but {noticed} notices it")
+        elif noticed and ("survivor", name) in declared:
+            gate.failures.append(f"[[survivor]] {name!r} is declared to live, but {noticed} notices it; remove it")
+        elif fate.state == "unexplained":
             gate.failures.append(
-                f"[[equivalent]] {mutant.id!r} is declared to change nothing, but {killer!r} notices it"
+                f"the mutant {name!r} lives, and nothing says why; check more, or declare it in {sources.VARIANTS}: "
+                f"[[equivalent]] with answer, mutant and reason if it changes nothing, else [[survivor]] with "
+                f"mutant = {name!r} and why"
             )
-    counted = [(mutant, killer) for mutant, killer in results if mutant.id not in declared]
-    alive = [mutant for mutant, killer in counted if not killer]
-    part = 1 - len(alive) / len(counted) if counted else 1.0
-    gate.detail = (
-        f"{len(counted) - len(alive)} of {len(counted)} ({part:.1%}), {len(declared)} declared to change nothing"
-    )
-    if part < KILLED:
+    gate.detail = mutation.told(fates)
+    killed, counted = mutation.counts(fates)
+    if killed < KILLED * counted:
         gate.failures.append(
             f"the checks notice only {gate.detail}; check more, or declare in {sources.VARIANTS} what changes nothing"
         )
-    return gate, alive
+    return gate
 
 
 def _confirm(assignment, release, variants, seeds_note):
@@ -338,74 +381,138 @@ def run_gates(
 
     Returns
     -------
-    gates, public, alive : the list of Gate, the expected values at the public seed, the mutants nobody noticed.
+    gates, public, fates : the list of Gate, the expected values at the public seed, what became of every mutant
+        (seqlab.grading.mutation.Fate).
     """
-    with trials.Pool(workers, imported(assignment)) as pool:
-        gates, public, alive = _gates_without_engine(
+    heavy = ["torch"] if assignment.needs_torch else []
+    with trials.Pool(workers, [*imported(assignment), *heavy]) as pool:
+        gates, public, fates = _gates_without_engine(
             assignment, variants, folder, release, pool, with_mutants, progress
         )
     if with_engine and all(gate.ok for gate in gates):
         notebook = release_notebook(assignment)
         gates.append(_confirm(assignment, notebook, variants, lambda done, total: progress("engine", done, total)))
-    return gates, public, alive
+    return gates, public, fates
+
+
+class _Trials:
+    """Tries many sources for an assignment's answers, a handful at a time, and compares with the solution's values."""
+
+    def __init__(self, assignment, pool, expected, seconds, progress):
+        self.assignment, self.pool, self.expected, self.progress = assignment, pool, expected, progress
+        self.places = {cell.id: number for number, cell in enumerate(assignment.cells)}
+        self.seconds = seconds  # cell id -> the solution's processor time
+
+    def patience(self, answer, checks):
+        """The processor time that a try may take: ten times the solution's."""
+        end = max(self.places[check.id] for check in checks)
+        cells = self.assignment.cells[self.places[answer] : end + 1]
+        names = {check.id for check in checks}
+        return 10 * sum(self.seconds.get(cell.id, 0.0) for cell in cells if cell.role != "check" or cell.id in names)
+
+    def run(self, stage, tries, stop=0, least=5.0):
+        """Try [(key, answer id, source, checks, seed), ...]; give {key: Trial}, in the order of the tries.
+
+        `stop` as in `trial.Worker.run_tails`; `least` is the processor time that every try has.
+        """
+        groups = {}
+        for one in tries:
+            groups.setdefault((one[1], one[4]), []).append(one)
+        jobs = [group[at : at + TOGETHER] for group in groups.values() for at in range(0, len(group), TOGETHER)]
+
+        def do(worker, job):
+            _, answer, _, _, seed = job[0]
+            patience = max(least, *(self.patience(answer, one[3]) for one in job))
+            given = [(source, checks) for _, _, source, checks, _ in job]
+            limits = {"seconds": 10 * patience + 10, "processor": patience, "stop": stop}
+            return trials.attempts(worker, self.assignment, answer, given, seed, self.expected[seed], **limits)
+
+        found, done = {}, 0
+        for job, results in self.pool.map(jobs, do):
+            done += len(job)
+            self.progress(stage, done, len(tries))
+            found |= {one[0]: trial for one, trial in zip(job, results, strict=True)}
+        return {one[0]: found[one[0]] for one in tries}
 
 
 def _gates_without_engine(assignment, variants, folder, release, pool, with_mutants, progress):
     everything, visible = assignment.checks, [check for check in assignment.checks if check.visible]
     stubs = {answer.id: answer.stub for answer in assignment.answers}
-
-    def attempt(worker, answers, seed, checks=everything, seconds=None):
-        return trials.attempt(worker, assignment, answers, checks, seed, seconds)
-
-    def each(stage, jobs, run):
-        for number, done in enumerate(pool.map(jobs, run), start=1):
-            progress(stage, number, len(jobs))
-            yield done
-
     first = [("first", {}, SEEDS[0]), ("again", {}, SEEDS[0]), ("other", {}, SEEDS[1]), ("public", {}, PUBLIC_SEED)]
     first.append(("untouched", stubs, SEEDS[0]))
 
-    def timed(worker, job):
-        started = time.monotonic()
-        trial = attempt(worker, job[1], job[2], visible if job[0] == "public" else everything)
-        return trial, time.monotonic() - started
+    def attempt(worker, job):
+        name, answers, seed = job
+        return trials.attempt(worker, assignment, answers, visible if name == "public" else everything, seed)
 
-    runs = {job[0]: result for job, result in each("solution", first, timed)}
-    solved = min(runs[name][1] for name in ("first", "again", "other"))
-    runs = {name: trial for name, (trial, _) in runs.items()}
-    gates = [_gate_solution(assignment, [runs["first"], runs["again"], runs["other"]], solved)]
+    runs = {}
+    for number, (job, trial) in enumerate(pool.map(first, attempt), start=1):
+        progress("solution", number, len(first))
+        runs[job[0]] = trial
+    solved = [runs["first"], runs["again"], runs["other"]]
+    gates = [_gate_solution(assignment, solved, min(sum(trial.seconds.values()) for trial in solved))]
     if not gates[0].ok:
         return gates, {}, []
     expected = {SEEDS[0]: runs["first"].values, SEEDS[1]: runs["other"].values}
     gates.append(_gate_untouched(assignment, expected[SEEDS[0]], runs["untouched"]))
     gates.append(gate_leaks(assignment, folder, release))
+    seconds = {name: max(trial.seconds.get(name, 0.0) for trial in solved) for name in runs["first"].seconds}
+    trying = _Trials(assignment, pool, expected, seconds, progress)
 
-    patience = max(3.0, 8 * solved)
-    declared = [(variant, seed) for variant in (*variants.wrong, *variants.right) for seed in SEEDS]
-
-    def declare(worker, job):
-        variant, seed = job
-        checks = touched(assignment, variant.answer, variant.source, variant.earns or ())
-        return attempt(worker, {variant.answer: variant.source}, seed, checks, patience)
-
-    done = [(*job, trial) for job, trial in each("variants", declared, declare)]
-    gates += _gate_variants(assignment, variants, expected, done)
+    declared = [(one, seed) for seed in SEEDS for one in (*variants.wrong, *variants.right)]
+    reached = {one.name: touched(assignment, one.answer, one.source, one.earns or ()) for one, _ in declared}
+    tries = [((one.name, seed), one.answer, one.source, reached[one.name], seed) for one, seed in declared]
+    found = trying.run("variants", tries)
+    gates += _gate_variants(
+        assignment, variants, [(one, seed, reached[one.name], found[one.name, seed]) for one, seed in declared]
+    )
+    forms = [
+        (answer.id, kind, unusual.source(answer.solution, kind))
+        for answer in assignment.answers
+        for kind in sources.UNUSUAL
+        if kind != "torch" or (assignment.needs_torch and kind not in answer.closed)
+    ]
+    reached = {(name, kind): touched(assignment, name, source) for name, kind, source in forms}
+    tries = [((name, kind), name, source, reached[name, kind], SEEDS[0]) for name, kind, source in forms]
+    found = trying.run("unusual", tries)
+    gates.append(_gate_unusual(variants, [(*key, reached[key], trial) for key, trial in found.items()]))
     if not with_mutants:
         return gates, runs["public"].values, []
+    fates, standing = _fates(assignment, variants, trying)
+    gate = _gate_mutants(variants, fates)
+    gate.failures += standing
+    return [*gates, gate], runs["public"].values, fates
 
-    own = {answer.id: [check for check in everything if check.answer == answer.id] for answer in assignment.answers}
 
-    def killer(worker, mutant):
-        for seed in SEEDS:
-            trial = attempt(worker, {mutant.answer: mutant.source}, seed, own[mutant.answer], patience)
-            _, why = passed(assignment, expected[seed], trial, own[mutant.answer])
-            if why:
-                return min(why)
-        return None
-
+def _fates(assignment, variants, trying):
+    """What becomes of every mutant, and where the solution itself fails in a mutant's place."""
+    own = {}
+    for check in assignment.checks:
+        own.setdefault(check.answer, []).append(check)
     changed = [mutant for answer in assignment.answers for mutant in mutants(answer)]
-    gate, alive = _gate_mutants(assignment, variants, list(each("mutants", changed, killer)))
-    return [*gates, gate], runs["public"].values, alive
+    fates = {mutant.id: mutation.Fate(mutant) for mutant in changed}
+    wrong = []
+    for seed in SEEDS:
+        left = [mutant for mutant in changed if not fates[mutant.id].noticed]
+        tries = []
+        for answer in assignment.answers:
+            tries.append((answer.id, answer.id, answer.solution, own[answer.id], seed))
+            theirs = [mutant for mutant in left if mutant.answer == answer.id]
+            tries += [(one.id, answer.id, one.source, own[answer.id], seed) for one in theirs]
+        found = trying.run("mutants", tries, stop=NOTICED, least=1.0)
+        for answer in assignment.answers:
+            wrong += [
+                f"the solution of {answer.id!r} does not pass the check {name!r} without the checks of other answers "
+                f"({told}); let each check make what it needs"
+                for name, told in _lost(found[answer.id], own[answer.id]).items()
+            ]
+        for mutant in left:
+            fates[mutant.id].note(found[mutant.id], own[mutant.answer])
+    reasons = {one.mutant: ("equivalent", one.reason) for one in variants.equivalent}
+    reasons |= {one.mutant: ("survivor", one.why) for one in variants.survivor}
+    for fate in fates.values():
+        fate.explain(*reasons.get(fate.mutant.id, ("", "")))
+    return list(fates.values()), wrong
 
 
 # ------------------------------------------------------------------------------------------------- bundle
@@ -439,7 +546,7 @@ def _hash_files(paths):
 def source_hash(folder):
     """A hash of everything that a bundle is made from: the assignment's folder and the grader."""
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    own = [HOME / f"{name}.py" for name in ("source", "build", "releasing", "mutants")]
+    own = [HOME / f"{name}.py" for name in ("source", "build", "releasing", "mutants", "mutation", "unusual")]
     return hashlib.sha256((_hash_files(files) + grader_version() + _hash_files(own)).encode()).hexdigest()
 
 
@@ -522,37 +629,49 @@ def build(folder, out, *, workers=2, with_mutants=True, with_engine=True, progre
         with every mistake, one sentence a line.
     """
     folder = Path(folder)
-    assignment = sources.read_source(folder)
-    variants = sources.read_variants(folder, assignment)
+    template = assignment = sources.read_source(folder)
+    declared = sources.read_variants(folder, template)
     bundle = Path(out) / assignment.name
     bundle.parent.mkdir(parents=True, exist_ok=True)
     _recover(bundle)
     new = bundle.with_name(f".{bundle.name}.new")
     try:
         release, instructor = new / "release", new / "instructor"
-        _write(release / f"{assignment.name}.ipynb", notebooks.dumps(release_notebook(assignment)))
-        _write(release / "release.json", reduced(assignment).dumps())
-        _copy_data(folder, release)
-        gates, public, alive = run_gates(
-            assignment, variants, folder, release,
-            workers=workers, with_mutants=with_mutants, with_engine=with_engine, progress=progress,
-        )  # fmt: skip
-        if not all(gate.ok for gate in gates):
-            raise GateError(assignment.name, gates, alive)
+        first, *others = personal.cycle(template)
+        for values in (*others, first):  # what is made for the first one stays in the bundle
+            assignment, variants = personal.filled(template, values), personal.filled_variants(declared, values)
+            shutil.rmtree(release, ignore_errors=True)
+            _write(release / f"{assignment.name}.ipynb", notebooks.dumps(release_notebook(assignment)))
+            _write(release / "release.json", reduced(assignment).dumps())
+            _copy_data(folder, release)
+            gates, public, fates = run_gates(
+                assignment, variants, folder, release, workers=workers,
+                with_mutants=with_mutants and values == first, with_engine=with_engine, progress=progress,
+            )  # fmt: skip
+            if not all(gate.ok for gate in gates):
+                raise GateError(assignment.name + personal.told(values), gates, mutation.unexplained(fates))
         _write(release / "expected.json", json.dumps(public, sort_keys=True, indent=1) + "\n")
+        known = mistakes.marked(assignment, variants.wrong, SEEDS)
+        told = mistakes.published(replace(assignment, mistakes=known), PUBLIC_SEED)
+        _write(release / mistakes.FILE, json.dumps(told, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
         leaks = gate_leaks(assignment, folder, release)
         if not leaks.ok:
-            raise GateError(assignment.name, [leaks], alive)
-        _write(instructor / "assignment.json", assignment.dumps())
+            raise GateError(assignment.name, [leaks])
+        _write(instructor / "assignment.json", mistakes.declared_in(template, declared.wrong, known).dumps())
         progress("canonical", 0, 1)
         _write(instructor / "canonical.ipynb", notebooks.dumps(execute(canonical_notebook(assignment), new)))
         progress("canonical", 1, 1)
+        whole = with_mutants and with_engine
         report = {
             "assignment": assignment.name,
             "source": source_hash(folder),
             "gates": [{"name": gate.name, "ok": gate.ok, "detail": gate.detail} for gate in gates],
-            "mutants": {"alive": [asdict(mutant) for mutant in alive]} if with_mutants and with_engine else None,
+            "mutants": {"alive": [one.mutant.id for one in fates if not one.noticed]} if whole else None,
         }
+        if with_mutants:
+            found = mutation.report(assignment, fates)
+            _write(instructor / mutation.DATA, json.dumps(found, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
+            _write(instructor / mutation.PAGE, mutation.page(found))
         _write(instructor / "gates.json", json.dumps(report, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
         _swap(new, bundle)
     finally:

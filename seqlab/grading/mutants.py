@@ -3,12 +3,13 @@
 A mutant changes one place of one answer and has a stable name, `rnn-step:12:mul-to-div`: the answer, the line of the
 solution, what was changed (and a number where a line has several). The build runs the answer's checks on each; those
 that survive are printed as small diffs. Only lines that the student writes are changed, never docstrings or the text
-of an error.
+of an error. `plain(kind)` says in words what a kind of mutant does, and to which family of mistakes it belongs.
 """
 
 import ast
 import copy
 import difflib
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -43,8 +44,13 @@ NAMES = {
     "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "ones_like": "zeros_like", "exp": "expm1",
     "log": "log1p", "tanh": "arctan", "sqrt": "square", "any": "all", "all": "any", "argmax": "argmin",
     "argmin": "argmax", "cumsum": "cumprod", "sin": "cos", "cos": "sin", "vstack": "hstack", "hstack": "vstack",
-    "floor": "ceil", "ceil": "floor", "sign": "abs", "norm": "sum",
+    "floor": "ceil", "ceil": "floor", "sign": "abs", "norm": "sum", "prod": "sum", "std": "var", "var": "std",
+    "triu": "tril", "tril": "triu", "repeat": "tile", "tile": "repeat", "log2": "log", "log10": "log",
+    "logaddexp": "maximum", "concatenate": "stack", "append": "extend",
 }  # fmt: skip
+SHAPERS = {"exp", "log", "tanh", "sqrt", "abs", "sigmoid", "softmax", "log_softmax", "relu", "square"}
+CONVERTERS = {"list", "dict", "set", "sorted", "round"}
+KEPT_KEYWORDS = {"axis", "dim", "keepdims", "keepdim", "dtype", "device", "strict", "out"}  # changed elsewhere, or type
 COPIES = {"copy", "clone", "array", "asarray", "ascontiguousarray", "deepcopy"}
 ZEROS = {"zeros", "zeros_like", "empty", "empty_like", "dict", "list", "set"}
 SKIPPED = (ast.Raise, ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom, ast.arguments)
@@ -58,6 +64,82 @@ class Mutant:
     answer: str
     source: str
     diff: str
+    kind: str = ""
+    line: int = 0
+
+
+PLAIN = {  # kind -> (family, what it does)
+    "swap-operands": ("operators", "the two sides of -, /, ** or @ are swapped"),
+    "negate-assigned": ("signs", "what is assigned has the other sign"),
+    "negate-returned": ("signs", "what is returned has the other sign"),
+    "drop-minus": ("signs", "a minus sign is dropped"),
+    "drop-abs": ("signs", "an absolute value is not taken"),
+    "drop-term": ("missing terms", "the last term of a sum is dropped"),
+    "drop-first-term": ("missing terms", "the first term of a sum is dropped"),
+    "drop-factor": ("missing terms", "the last factor, or the divisor, is dropped"),
+    "drop-first-factor": ("missing terms", "the first factor is dropped"),
+    "drop-statement": ("missing terms", "a statement is dropped"),
+    "drop-call": ("missing terms", "a function is not applied"),
+    "drop-convert": ("missing terms", "list, dict, set, sorted or round is not applied"),
+    "drop-keyword": ("missing terms", "an optional argument is left out"),
+    "drop-filter": ("missing terms", "a comprehension's condition is left out"),
+    "drop-condition": ("comparisons", "the first part of an and or an or is left out"),
+    "drop-last-condition": ("comparisons", "the last part of an and or an or is left out"),
+    "and-to-or": ("comparisons", "and became or"),
+    "or-to-and": ("comparisons", "or became and"),
+    "drop-not": ("comparisons", "a not is dropped"),
+    "if-true": ("comparisons", "a condition always holds"),
+    "if-false": ("comparisons", "a condition never holds"),
+    "swap-branches": ("comparisons", "the two branches are swapped"),
+    "index-one-less": ("indices and slices", "an index is one less"),
+    "index-one-more": ("indices and slices", "an index is one more"),
+    "target-index-one-less": ("indices and slices", "what is assigned goes one place before"),
+    "target-index-one-more": ("indices and slices", "what is assigned goes one place behind"),
+    "slice-start-later": ("indices and slices", "a slice starts one later"),
+    "slice-end-earlier": ("indices and slices", "a slice ends one earlier"),
+    "drop-step": ("indices and slices", "a slice's step is dropped"),
+    "range-from-one": ("ranges", "a loop starts at one"),
+    "range-one-less": ("ranges", "a loop ends one earlier"),
+    "range-start-later": ("ranges", "a loop starts one later"),
+    "drop-reversed": ("ranges", "a loop runs forwards in place of backwards"),
+    "break-to-continue": ("ranges", "a loop goes on where it should end"),
+    "continue-to-break": ("ranges", "a loop ends where it should go on"),
+    "change-axis": ("axes", "another axis"),
+    "drop-axis": ("axes", "all axes in place of one"),
+    "drop-transpose": ("axes", "a transpose is dropped"),
+    "swap-arguments": ("arguments", "the first two arguments are swapped"),
+    "swap-later-arguments": ("arguments", "the second and the third argument are swapped"),
+    "swap-keywords": ("arguments", "the values of two named arguments are swapped"),
+    "swap-returned": ("arguments", "the first two returned values are swapped"),
+    "return-another": ("arguments", "another variable is returned"),
+    "drop-copy": ("copies", "an array is not copied"),
+    "change-number": ("numbers", "a number is doubled, or 1 in place of 0"),
+    "augment-to-assign": ("initial values and sums", "assigned in place of added"),
+    "drop-min": ("missing terms", "a minimum is not taken"),
+    "drop-max": ("missing terms", "a maximum is not taken"),
+    "drop-float": ("missing terms", "float is not applied"),
+    "drop-int": ("missing terms", "int is not applied"),
+    "true-to-false": ("flags (keepdims and others)", "True became False"),
+    "false-to-true": ("flags (keepdims and others)", "False became True"),
+}
+FILLED = {"zeros", "ones", "zeros_like", "ones_like"}
+
+
+def plain(kind):
+    """The family of a kind of mutant and what it does, in words: (family, sentence)."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if re.fullmatch(r"-?\d+-to--?\d+", kind) or re.fullmatch(r"\d+-to-\d+", kind):
+        return "numbers", "a whole number is one more or one less"
+    signs = {name: node for node, (name, _) in ARITHMETIC.items()}
+    if kind.removeprefix("augment-") in signs:
+        return "operators", "an arithmetic operator became another one"
+    if kind in {name for pairs in COMPARISONS.values() for name, _ in pairs}:
+        return "comparisons", "a comparison became another one"
+    before = kind.partition("-to-")[0]
+    if before in FILLED:
+        return "initial values and sums", "zeros became ones, or ones zeros"
+    return "functions", "a function became its neighbour (sum and mean, max and min, exp and expm1, ...)"
 
 
 def _call_name(node):
@@ -84,6 +166,13 @@ def _calls(node):
     name, args = _call_name(node), node.args
     if len(args) >= 2 and ast.dump(args[0]) != ast.dump(args[1]) and not any(isinstance(a, ast.Starred) for a in args):
         yield "swap-arguments", ast.Call(node.func, [args[1], args[0], *args[2:]], node.keywords)
+    if len(args) >= 3 and ast.dump(args[1]) != ast.dump(args[2]) and not any(isinstance(a, ast.Starred) for a in args):
+        yield "swap-later-arguments", ast.Call(node.func, [args[0], args[2], args[1], *args[3:]], node.keywords)
+    yield from _keywords(node)
+    if name in SHAPERS and isinstance(node.func, ast.Attribute) and len(args) == 1:
+        yield "drop-call", args[0]
+    if name in CONVERTERS and isinstance(node.func, ast.Name) and args:
+        yield "drop-convert", args[0]
     if name == "range" and isinstance(node.func, ast.Name):
         if len(args) == 1:
             yield "range-from-one", ast.Call(node.func, [ast.Constant(1), *args], [])
@@ -124,6 +213,53 @@ def _calls(node):
                 )
 
 
+def _keywords(node):
+    given = [one for one in node.keywords if one.arg]
+    for position, keyword in enumerate(node.keywords):
+        rest = [*node.keywords[:position], *node.keywords[position + 1 :]]
+        if keyword.arg in ("axis", "dim"):
+            yield "drop-axis", ast.Call(node.func, node.args, rest)
+        elif keyword.arg and keyword.arg not in KEPT_KEYWORDS:
+            yield "drop-keyword", ast.Call(node.func, node.args, rest)
+    if len(given) >= 2 and ast.dump(given[0].value) != ast.dump(given[1].value):
+        swapped = [ast.keyword(given[0].arg, given[1].value), ast.keyword(given[1].arg, given[0].value)]
+        others = [one for one in node.keywords if one not in given[:2]]
+        yield "swap-keywords", ast.Call(node.func, node.args, [*swapped, *others])
+
+
+def _slices(part):
+    """A slice with its bounds moved; whole numbers are moved as every number is."""
+    one = ast.Constant(1)
+    if part.lower is None and part.step is None:
+        yield "slice-start-later", ast.Slice(one, part.upper, None)
+    elif part.lower is not None and not _is_int(part.lower) and not isinstance(part.lower, ast.UnaryOp):
+        yield "slice-start-later", ast.Slice(ast.BinOp(part.lower, ast.Add(), one), part.upper, part.step)
+    if part.upper is None and part.step is None:
+        yield "slice-end-earlier", ast.Slice(part.lower, ast.UnaryOp(ast.USub(), one), None)
+    elif part.upper is not None and not _is_int(part.upper) and not isinstance(part.upper, ast.UnaryOp):
+        yield "slice-end-earlier", ast.Slice(part.lower, ast.BinOp(part.upper, ast.Sub(), one), part.step)
+    if part.step is not None:
+        yield "drop-step", ast.Slice(part.lower, part.upper, None)
+
+
+def _subscripts(node, loops):
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+    def with_part(position, part):
+        new = [*parts[:position], part, *parts[position + 1 :]]
+        index = ast.Tuple(new, ast.Load()) if isinstance(node.slice, ast.Tuple) else part
+        return ast.Subscript(node.value, index, node.ctx)
+
+    target = "" if isinstance(node.ctx, ast.Load) else "target-"
+    for position, part in enumerate(parts):
+        if isinstance(part, ast.Name) and part.id in loops:
+            for kind, op in (("index-one-less", ast.Sub()), ("index-one-more", ast.Add())):
+                yield target + kind, with_part(position, ast.BinOp(part, op, ast.Constant(1)))
+        elif isinstance(part, ast.Slice) and not target and (part.lower or part.upper or part.step):
+            for kind, moved in _slices(part):
+                yield kind, with_part(position, moved)
+
+
 def _returns(node, names):
     value = node.value
     if isinstance(value, ast.Name):
@@ -157,6 +293,8 @@ def _statements(node, known):
             yield "negate-assigned", ast.Assign(node.targets, ast.UnaryOp(ast.USub(), node.value), lineno=node.lineno)
     elif isinstance(node, ast.Break | ast.Continue):
         yield "drop-statement", ast.Pass()
+        other = isinstance(node, ast.Break)
+        yield "break-to-continue" if other else "continue-to-break", ast.Continue() if other else ast.Break()
     elif isinstance(node, ast.If):
         yield "if-true", ast.If(ast.Constant(True), node.body, node.orelse)
         yield "if-false", ast.If(ast.Constant(False), node.body, node.orelse)
@@ -171,28 +309,36 @@ def _expressions(node, loops):
             yield "swap-operands", ast.BinOp(node.right, node.op, node.left)
         if isinstance(node.op, ast.Add | ast.Sub) and not _is_int(node.right):
             yield "drop-term", node.left
+        if isinstance(node.op, ast.Add) and not _is_int(node.left):
+            yield "drop-first-term", node.right
+        elif isinstance(node.op, ast.Sub) and not _is_int(node.left):
+            yield "drop-first-term", ast.UnaryOp(ast.USub(), node.right)
+        elif isinstance(node.op, ast.Mult | ast.Div):
+            yield "drop-factor", node.left
+        if isinstance(node.op, ast.Mult):
+            yield "drop-first-factor", node.right
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
         yield "drop-minus", node.operand
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield "drop-not", node.operand
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-        for kind, op in COMPARISONS[type(node.ops[0])]:
-            yield kind, ast.Compare(node.left, [op()], node.comparators)
+    elif isinstance(node, ast.Compare):
+        for position, now in enumerate(node.ops):
+            for kind, op in COMPARISONS[type(now)]:
+                ops = [*node.ops[:position], op(), *node.ops[position + 1 :]]
+                yield kind, ast.Compare(node.left, ops, node.comparators)
     elif isinstance(node, ast.BoolOp):
         kind, op = ("and-to-or", ast.Or()) if isinstance(node.op, ast.And) else ("or-to-and", ast.And())
         yield kind, ast.BoolOp(op, node.values)
+        for kind, kept in (("drop-condition", node.values[1:]), ("drop-last-condition", node.values[:-1])):
+            yield kind, kept[0] if len(kept) == 1 else ast.BoolOp(node.op, kept)
     elif isinstance(node, ast.IfExp):
         yield "swap-branches", ast.IfExp(node.test, node.orelse, node.body)
     elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT") and isinstance(node.ctx, ast.Load):
         yield "drop-transpose", node.value
-    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        for position, part in enumerate(parts):
-            if isinstance(part, ast.Name) and part.id in loops:
-                moved = ast.BinOp(part, ast.Sub(), ast.Constant(1))
-                new = [*parts[:position], moved, *parts[position + 1 :]]
-                index = ast.Tuple(new, ast.Load()) if isinstance(node.slice, ast.Tuple) else moved
-                yield "index-one-less", ast.Subscript(node.value, index, ast.Load())
+    elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Del):
+        yield from _subscripts(node, loops)
+    elif isinstance(node, ast.comprehension) and node.ifs:
+        yield "drop-filter", ast.comprehension(node.target, node.iter, [], node.is_async)
     elif isinstance(node, ast.Constant):
         yield from _constants(node)
     elif isinstance(node, ast.Call):
@@ -214,14 +360,15 @@ def _changes(tree, lines):
             arguments = node.args
             names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
             known, loops = set(names), set()
-        if getattr(node, "lineno", None) in lines:
+        place = node.iter if isinstance(node, ast.comprehension) else node
+        if getattr(place, "lineno", None) in lines:
             if isinstance(node, ast.Return):
                 new = _returns(node, [*sorted(known - set(names)), *names])
             elif isinstance(node, ast.stmt):
                 new = _statements(node, known)
             else:
                 new = _expressions(node, loops)
-            found.extend((node.lineno, node.col_offset, kind, path, changed) for kind, changed in new)
+            found.extend((place.lineno, place.col_offset, kind, path, changed) for kind, changed in new)
         if isinstance(node, ast.For):
             loops = loops | {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
         for field, value in ast.iter_fields(node):
@@ -289,5 +436,5 @@ def mutants(answer):
         counts[name] += 1
         if counts[name] > 1:
             name += f":{counts[name]}"
-        made.append(Mutant(name, answer.id, after, _diff(before, after)))
+        made.append(Mutant(name, answer.id, after, _diff(before, after), kind, line))
     return made

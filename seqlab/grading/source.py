@@ -1,8 +1,9 @@
 """Reads an assignment's source: one notebook with solutions and checks inside, and its `variants.toml`.
 
-`read_source(folder)` gives the `Assignment`; `read_variants(folder, assignment)` the answers that the author declared:
-wrong ones with what they earn, right ones of another kind, and mutants that change nothing. An author's mistakes are
-all found at once, each told in one sentence that names the cell.
+`read_source(folder)` gives the `Assignment`; `read_variants(folder, assignment)` what the author declared: wrong
+answers with what they earn, right ones of another kind, mutants that change nothing, mutants that the checks let live
+and why, and answers that cannot be computed in another precision or library. An author's mistakes are all found at
+once, each told in one sentence that names the cell.
 """
 
 import ast
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqlab.grading import names, personal
-from seqlab.grading.model import Answer, Assignment, Cell, Check
+from seqlab.grading.model import Answer, Assignment, Cell, Check, Manual, RubricItem
 from seqlab.notebooks import text_of
 
 NOTEBOOK = "assignment.ipynb"
@@ -25,12 +26,13 @@ ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 MARKERS = (BEGIN_SOLUTION, END_SOLUTION, BEGIN_HIDDEN, END_HIDDEN)
-ROLES = ("provided", "answer", "check")
+ROLES = ("provided", "answer", "check", "manual")
 KEYS = {
     "provided": {"role"},
     "answer": {"role", "id", "title", "closed"},
-    "check": {"role", "id", "answer", "title", "points", "rtol", "atol", "hint"},
+    "check": {"role", "id", "answer", "title", "points", "rtol", "atol", "hint", "exact_type", "half"},
 }
+MANUAL_KEYS = {"role", "id", "title", "points", "rubric", "rubric_hidden"}
 NOTEBOOK_KEYS = {
     "assignment",
     "title",
@@ -42,6 +44,14 @@ NOTEBOOK_KEYS = {
     "covers",
     "personal",
 }
+TABLES = {
+    "wrong": {"name", "answer", "source", "earns"},
+    "right": {"name", "answer", "source"},
+    "equivalent": {"answer", "mutant", "reason"},
+    "survivor": {"mutant", "why"},
+    "unusual": {"answer", "kind", "why"},
+}
+UNUSUAL = ("float32", "torch")  # the unusual forms of a right answer that each build tries
 NOT_EVERYWHERE = {"triton"}  # modules that an answer may be closed to though this machine lacks them
 
 
@@ -61,6 +71,7 @@ class Variant:
     answer: str
     source: str
     earns: dict | None = None
+    hint: str = ""  # what a student is told who gives the same values
 
 
 @dataclass(frozen=True)
@@ -73,12 +84,32 @@ class Equivalent:
 
 
 @dataclass(frozen=True)
+class Survivor:
+    """A mechanical mutant that changes something and that no check notices, and why it may live."""
+
+    mutant: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """An unusual form of a right answer that a question rules out, and why: see `seqlab.grading.unusual`."""
+
+    answer: str
+    kind: str
+    why: str
+    checks: tuple[str, ...] = ()  # where it loses; all checks that the answer reaches when empty
+
+
+@dataclass(frozen=True)
 class Variants:
     """What `variants.toml` holds."""
 
     wrong: tuple[Variant, ...] = ()
     right: tuple[Variant, ...] = ()
     equivalent: tuple[Equivalent, ...] = ()
+    survivor: tuple[Survivor, ...] = ()
+    unusual: tuple[Unusual, ...] = ()
 
 
 @dataclass
@@ -88,6 +119,7 @@ class _Reading:
     cells: list = field(default_factory=list)
     answers: list = field(default_factory=list)
     checks: list = field(default_factory=list)
+    manuals: list = field(default_factory=list)
     mistakes: list = field(default_factory=list)
     seen: dict = field(default_factory=dict)  # id -> the cell that has it
 
@@ -161,6 +193,14 @@ def _number(reading, where, meta, key, default, least):
     wanted = "a number above 0" if key == "points" else f"a number of at least {least}"
     reading.mistakes.append(f"{where} has {key} = {value!r}; give it {wanted}")
     return default or 1
+
+
+def _flag(reading, where, meta, key):
+    value = meta.get(key, False)
+    if isinstance(value, bool):
+        return value
+    reading.mistakes.append(f"{where} has {key} = {value!r}; write true or false")
+    return False
 
 
 def _text(reading, where, meta, key, needed=False):
@@ -259,9 +299,50 @@ def _read_check(reading, where, cell_id, meta, source):
         rtol=_number(reading, where, meta, "rtol", 1e-6, 0),
         atol=_number(reading, where, meta, "atol", 1e-8, 0),
         hint=_text(reading, where, meta, "hint"),
+        exact_type=_flag(reading, where, meta, "exact_type"),
+        half=_flag(reading, where, meta, "half"),
     )
     reading.checks.append(check)
     reading.cells.append(Cell(name, "check", whole))
+
+
+def _rubric(reading, where, raw):
+    """The items of a written question's rubric; mistakes are told."""
+    if not isinstance(raw, list) or not raw or not all(isinstance(one, dict) for one in raw):
+        reading.mistakes.append(f"{where} has rubric = {raw!r}; give a list of {{id, text, points}}")
+        return ()
+    items, seen = [], set()
+    for number, one in enumerate(raw, start=1):
+        label = f"{where}, item {number} of its rubric,"
+        for key in sorted(set(one) - {"id", "text", "points"}):
+            reading.mistakes.append(f"{label} has the unknown entry {key!r}; items take id, text and points")
+        name = one.get("id")
+        if not isinstance(name, str) or not ID.fullmatch(name) or name in seen:
+            reading.mistakes.append(f"{label} has the id {name!r}; give it lower-case words of its own, with hyphens")
+        seen.add(str(name))
+        text = _text(reading, label, one, "text", needed=True)
+        items.append(RubricItem(str(name), text, _number(reading, label, one, "points", None, 0)))
+    return tuple(items)
+
+
+def _read_manual(reading, where, cell_id, meta, source):
+    """A written question: a markdown cell with the question, and a rubric in its metadata."""
+    for key in sorted(set(meta) - MANUAL_KEYS):
+        reading.mistakes.append(
+            f"{where} has the unknown entry {key!r}; manual cells take {', '.join(sorted(MANUAL_KEYS))}"
+        )
+    name, title = _identity(reading, where, meta, cell_id), _text(reading, where, meta, "title", needed=True)
+    points, rubric = _number(reading, where, meta, "points", None, 0), _rubric(reading, where, meta.get("rubric"))
+    hidden = meta.get("rubric_hidden", False)
+    if not isinstance(hidden, bool):
+        reading.mistakes.append(f"{where} has rubric_hidden = {hidden!r}; write true or false")
+    together = sum(item.points for item in rubric)
+    if rubric and abs(together - points) > 1e-9:
+        reading.mistakes.append(f"{where} gives {points:g} points and its rubric {together:g}; make them the same")
+    if not source.strip():
+        reading.mistakes.append(f"{where} is empty; write the question in it")
+    reading.manuals.append(Manual(name, title, points, rubric, bool(hidden)))
+    reading.cells.append(Cell(name, "manual", source))
 
 
 def _read_cell(reading, number, cell):
@@ -283,10 +364,16 @@ def _read_cell(reading, number, cell):
             reading.mistakes.append(
                 f"{where} holds `{line.strip()}`, which belongs in {kind}; move it or give the cell that role"
             )
+    if role == "manual" and cell.get("cell_type") == "markdown":
+        _read_manual(reading, where, cell_id, meta, source)
+        return
     if cell.get("cell_type") != "code":
         if role is not None:
             reading.mistakes.append(f"{where} is {cell.get('cell_type')} with the role {role!r}; make it a code cell")
         reading.cells.append(Cell(cell_id, "text", source))
+        return
+    if role == "manual":
+        reading.mistakes.append(f"{where} is code with the role 'manual'; make it a markdown cell")
         return
     if role not in ROLES:
         reading.mistakes.append(f"{where} is code with the role {role!r}; give it one of {', '.join(ROLES)}")
@@ -366,7 +453,7 @@ def read_source(folder):
     notebook = personal.opened(notebook, given)
     for number, cell in enumerate(notebook["cells"], start=1):
         _read_cell(reading, number, cell)
-    own = {one.id for one in (*reading.answers, *reading.checks)}
+    own = {one.id for one in (*reading.answers, *reading.checks, *reading.manuals)}
     for cell in reading.cells:
         if cell.role in ("text", "provided") and cell.id in own:
             reading.mistakes.append(f"cell {cell.id!r} has the id of an answer or a check; rename one of the two")
@@ -395,6 +482,7 @@ def read_source(folder):
     _find_demos(reading)
     assignment = Assignment(name, title, tuple(reading.cells), tuple(reading.answers), tuple(reading.checks))
     assignment = replace(assignment, needs_torch=bool(settings.get("needs_torch", False)), **limits)
+    assignment = replace(assignment, manuals=tuple(reading.manuals))
     return personal.closed(assignment, given)
 
 
@@ -406,12 +494,8 @@ def may_show(folder):
 
 
 def _read_variant(kind, number, table, assignment, mistakes):
-    """One [[wrong]], [[right]] or [[equivalent]] table, or None when it is mistaken."""
-    needed = {
-        "wrong": {"name", "answer", "source", "earns"},
-        "right": {"name", "answer", "source"},
-        "equivalent": {"answer", "mutant", "reason"},
-    }[kind]
+    """One table of `variants.toml`, or None when it is mistaken."""
+    needed = TABLES[kind]
     label = table.get("name", table.get("mutant", f"number {number}"))
     where = (
         f"[[{kind}]] {label!r}" if isinstance(label, str) and not label.startswith("number ") else f"[[{kind}]] {label}"
@@ -419,9 +503,10 @@ def _read_variant(kind, number, table, assignment, mistakes):
     before = len(mistakes)
     for key in sorted(needed - set(table)):
         mistakes.append(f"{where} has no {key!r}; add it")
-    for key in sorted(set(table) - needed):
-        mistakes.append(f"{where} has the unknown entry {key!r}; it takes {', '.join(sorted(needed))}")
-    for key in sorted(needed & set(table) - {"earns"}):
+    taken = needed | {"wrong": {"hint"}, "unusual": {"checks"}}.get(kind, set())
+    for key in sorted(set(table) - taken):
+        mistakes.append(f"{where} has the unknown entry {key!r}; it takes {', '.join(sorted(taken))}")
+    for key in sorted(taken & set(table) - {"earns", "checks"}):
         if not isinstance(table[key], str) or not table[key].strip():
             mistakes.append(f"{where} has {key} = {table[key]!r}; give it a text")
     known = [answer.id for answer in assignment.answers]
@@ -429,10 +514,19 @@ def _read_variant(kind, number, table, assignment, mistakes):
         mistakes.append(
             f"{where} names the answer {table['answer']!r}, which the notebook does not have ({', '.join(known)})"
         )
+    if kind == "unusual" and table.get("kind") not in UNUSUAL:
+        mistakes.append(f"{where} has kind = {table.get('kind')!r}; give it one of {', '.join(UNUSUAL)}")
+    listed, every = table.get("checks", []), {check.id for check in assignment.checks}
+    if kind == "unusual" and not (isinstance(listed, list) and {str(name) for name in listed} <= every):
+        mistakes.append(f"{where} has checks = {listed!r}; list ids of checks that the notebook has")
     if len(mistakes) > before:
         return None
     if kind == "equivalent":
         return Equivalent(table["answer"], table["mutant"], table["reason"])
+    if kind == "survivor":
+        return Survivor(table["mutant"], table["why"])
+    if kind == "unusual":
+        return Unusual(table["answer"], table["kind"], table["why"], tuple(listed))
     try:
         ast.parse(personal.opened(table["source"], assignment.personal))
     except SyntaxError as wrong:
@@ -455,7 +549,7 @@ def _read_variant(kind, number, table, assignment, mistakes):
             )
     if own and all(earns.get(check) == points[check] for check in own):
         mistakes.append(f"{where} earns every point of its answer; make it a [[right]] one or declare what it loses")
-    return Variant(table["name"], table["answer"], table["source"], dict(earns))
+    return Variant(table["name"], table["answer"], table["source"], dict(earns), table.get("hint", ""))
 
 
 def read_variants(folder, assignment):
@@ -473,9 +567,10 @@ def read_variants(folder, assignment):
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SourceError(path, [f"this is not TOML text ({wrong}); correct it"]) from None
-    mistakes, found, names = [], {"wrong": [], "right": [], "equivalent": []}, set()
+    mistakes, found, names = [], {kind: [] for kind in TABLES}, set()
     for key in sorted(set(raw) - set(found)):
-        mistakes.append(f"it has the unknown entry {key!r}; it takes [[wrong]], [[right]] and [[equivalent]]")
+        kinds = ", ".join(f"[[{kind}]]" for kind in TABLES)
+        mistakes.append(f"it has the unknown entry {key!r}; it takes {kinds}")
     for kind, kept in found.items():
         tables = raw.get(kind, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -483,11 +578,11 @@ def read_variants(folder, assignment):
             continue
         for number, table in enumerate(tables, start=1):
             variant = _read_variant(kind, number, table, assignment, mistakes)
-            if variant is not None and kind != "equivalent":
+            if isinstance(variant, Variant):
                 if variant.name in names:
                     mistakes.append(f"[[{kind}]] {variant.name!r} has the name of another variant; names must differ")
                 names.add(variant.name)
             kept.append(variant)
     if mistakes:
         raise SourceError(path, mistakes)
-    return Variants(*(tuple(found[kind]) for kind in ("wrong", "right", "equivalent")))
+    return Variants(**{kind: tuple(kept) for kind, kept in found.items()})

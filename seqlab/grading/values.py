@@ -2,11 +2,27 @@
 
 Nothing is pickled and no method of a student's object decides anything: exact types are read, arrays travel as
 dtype, shape and raw bytes. What has no place here becomes `{"type": "other"}`, which equals nothing, itself included.
+
+Which right answers count as right, though they look unusual:
+
+- NumPy's number types are numbers, and an int serves where a float is due (never a float where an int is due).
+- A torch tensor serves where a NumPy array of that dtype and shape is due, and the other way round.
+- An array without axes serves where a number of its kind is due, and the other way round.
+- Integer arrays of any width are alike.
+- float32 serves where float64 is due: it must agree within LOOSE, which is what that precision holds after some
+  arithmetic: one part in 10,000 of each number, or one in 100,000 of the largest one of the array. float64 serves
+  where float32 is due, in the same way. The precision is read from the dtype and from the numbers themselves: a
+  float64 that holds no more digits than float32 can hold, and more than a short number has, was computed in float32.
+- float16 and bfloat16 are too coarse to tell right from wrong, unless the check says `half = true`.
+
+A check whose question is about the type itself says `exact_type = true`: then only kind and precision of the
+reference will do. Each build shows that no declared wrong answer gains by being rounded to float32.
 """
 
 import base64
 import math
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,6 +48,10 @@ TENSOR_DTYPES = {
     "complex128": "<c16",
 }
 DTYPES = set(TENSOR_DTYPES.values()) | {"<u4", "<u8"}
+DIGITS = {"float64": 53, "complex128": 53, "float32": 24, "complex64": 24, "float16": 11, "bfloat16": 8}  # binary ones
+LOOSE = {24: (1e-4, 1e-5), 11: (1e-2, 2e-3), 8: (5e-2, 1e-2)}  # of each number; of the largest number of an array
+SHORT = 12  # binary digits: a number with so few says nothing about how it was computed
+NUMBERS = {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex"}  # a dtype's kind -> the typed number's
 
 
 class _TooLarge(Exception):
@@ -226,59 +246,118 @@ def show(typed):
     return names.get(kind) or f"an object that cannot be compared ({typed.get('name', '?')})"
 
 
-def compare(expected, actual, rtol=1e-6, atol=1e-8):
+@dataclass(frozen=True)
+class Rule:
+    """How one check compares: tolerances, and which unusual types it takes (see the head of this file)."""
+
+    rtol: float = 1e-6
+    atol: float = 1e-8
+    exact_type: bool = False
+    half: bool = False
+
+
+def compare(expected, actual, rtol=1e-6, atol=1e-8, exact_type=False, half=False):
     """Hold an emitted value against the reference's.
 
     Parameters
     ----------
     expected, actual : typed JSON as `encode` makes it. `actual` may be anything at all.
     rtol, atol : numbers pass when |actual - expected| <= atol + rtol |expected|; NaN equals NaN.
+    exact_type : only the reference's kind and precision will do.
+    half : float16 and bfloat16 are taken as well.
 
     Returns
     -------
     ok : bool.
     message : what differs, in words for the student. It never quotes an expected number.
-
-    Notes
-    -----
-    Kinds must agree, with two kindnesses: NumPy's number types are numbers, and an int serves where a float is due.
-    Integer arrays of any width are alike; a float array must have the expected precision.
     """
     try:
         decode(actual)
     except ValueError as error:
         return False, f"the value could not be read: {error}"
-    return _compare(expected, actual, rtol, atol, "")
+    return _compare(expected, actual, Rule(rtol, atol, exact_type, half), "")
 
 
-def _compare(expected, actual, rtol, atol, place):
+def agree(expected, actual, rule):
+    """Hold all that a check emitted against the reference's values; give (ok, message)."""
+    if len(expected) != len(actual):
+        return False, f"{len(actual)} values were emitted, {len(expected)} expected"
+    for want, have in zip(expected, actual, strict=True):
+        ok, message = compare(want, have, rule.rtol, rule.atol, rule.exact_type, rule.half)
+        if not ok:
+            return False, message
+    return True, ""
+
+
+def lowered(typed):
+    """The same typed value with every float rounded to float32, as one who computed in float32 would emit it."""
+    kind = typed["type"]
+    if kind == "float":
+        with np.errstate(over="ignore"):
+            return encode(np.float32(float(typed["value"])))
+    if kind in ("list", "tuple"):
+        return typed | {"items": [lowered(item) for item in typed["items"]]}
+    if kind == "dict":
+        return typed | {"items": [[key, lowered(value)] for key, value in typed["items"]]}
+    if kind in ("array", "tensor") and typed["dtype"] in ("<f8", "float64"):
+        with np.errstate(over="ignore"):
+            rounded = _encode_array(_decode_array(typed, _Budget()).astype(np.float32), _Budget())
+        return rounded | {"type": kind, "dtype": "<f4" if kind == "array" else "float32"}
+    return typed
+
+
+def _suited(expected, actual):
+    """Turn a number into an array without axes where one is due, and back; int into float."""
     want, have = expected["type"], actual["type"]
+    arrays = ("array", "tensor")
+    if want in NUMBERS.values() and have in arrays and actual["shape"] == []:
+        value = _decode_array(actual, _Budget())
+        number = encode(value.item())
+        low = DIGITS.get(_dtype(actual), 53) < DIGITS["float32"]  # too coarse to pass for a Python number
+        if number["type"] == NUMBERS.get(value.dtype.kind) and not low:
+            actual, have = number, number["type"]
+    if want in arrays and have in NUMBERS.values() and expected["shape"] == []:
+        kind = NUMBERS.get(_decode_array(expected, _Budget()).dtype.kind)
+        if have == "int" and kind == "int" and -(2**63) <= int(actual["value"], 16) < 2**63:
+            return encode(np.array(int(actual["value"], 16), np.int64))
+        if have == "int" and kind == "float":
+            return encode(np.array(_as_float(actual)))
+        if have == kind and have != "int":
+            return encode(np.array(_decode(actual, _Budget(), 0)))
+    if want == "float" and have == "int":
+        return {"type": "float", "value": repr(_as_float(actual))}
+    return actual
+
+
+def _compare(expected, actual, rule, place):
     where = f"{place}: " if place else ""
-    if have == "int" and want == "float":
-        have = "float"
-        actual = {"type": "float", "value": repr(_as_float(actual))}
+    given = actual
+    if not rule.exact_type:
+        actual = _suited(expected, actual)
+    want, have = expected["type"], actual["type"]
     if want == "other":
         return False, f"{where}the expected value itself cannot be compared"
+    if want in ("array", "tensor") and have in ("array", "tensor"):
+        return _compare_arrays(expected, actual, given, rule, where)
     if want != have:
         hint = ""
         if want in ("int", "float") and have in ("array", "tensor") and actual["shape"] == []:
-            hint = " (take the number out of it with .item())"
-        return False, f"{where}it should be {show(expected)}, it is {show(actual)}{hint}"
-    if want in ("array", "tensor"):
-        return _compare_arrays(expected, actual, rtol, atol, where)
+            hint = " (take the number out of it with .item())" if rule.exact_type else ""
+        return False, f"{where}it should be {show(expected)}, it is {show(given)}{hint}"
     if want in ("list", "tuple"):
         if len(expected["items"]) != len(actual["items"]):
             return False, f"{where}it should be {show(expected)}, it is {show(actual)}"
         for i, (e, a) in enumerate(zip(expected["items"], actual["items"], strict=True)):
-            ok, message = _compare(e, a, rtol, atol, f"{place}[{i}]")
+            ok, message = _compare(e, a, rule, f"{place}[{i}]")
             if not ok:
                 return ok, message
         return True, ""
     if want == "dict":
-        return _compare_dicts(expected, actual, rtol, atol, place)
+        return _compare_dicts(expected, actual, rule, place)
     e, a = _decode(expected, _Budget(), 0), _decode(actual, _Budget(), 0)
     if want in ("float", "complex"):
-        good, difference = _close(np.array(e), np.array(a), rtol, atol)
+        e, a = np.array(e), np.array(a)
+        good, difference = _close(e, a, *_tolerance(e, a, 53, 53, rule))
         return (True, "") if good.all() else (False, f"{where}the number is off{_by(difference)}")
     if e == a:
         return True, ""
@@ -292,7 +371,7 @@ def _as_float(typed):
         return math.inf
 
 
-def _compare_dicts(expected, actual, rtol, atol, place):
+def _compare_dicts(expected, actual, rule, place):
     where = f"{place}: " if place else ""
     if any(k["type"] not in ("str", "int", "bool", "none", "float") for k, _ in actual["items"]):
         return False, f"{where}a key of the dict has a type that is not expected"
@@ -305,23 +384,40 @@ def _compare_dicts(expected, actual, rtol, atol, place):
         return False, f"{where}the dict's keys are wrong ({missing} missing{told})"
     for key, value in want.items():
         name = repr(key[1]) if key[0] == "str" else str(key[1])
-        ok, message = _compare(value, have[key], rtol, atol, f"{place}[{name}]")
+        ok, message = _compare(value, have[key], rule, f"{place}[{name}]")
         if not ok:
             return ok, message
     return True, ""
 
 
-def _compare_arrays(expected, actual, rtol, atol, where):
+def _dtype(typed):
+    """The name of a typed array's dtype: float64, bfloat16, ..."""
+    return typed["dtype"] if typed["type"] == "tensor" else np.dtype(typed["dtype"]).name
+
+
+def _takes(expected, actual, rule):
+    """Whether an array of this type may stand where that one is due; the numbers are compared later."""
+    want, have = _dtype(expected), _dtype(actual)
+    if rule.exact_type and expected["type"] != actual["type"]:
+        return False
+    if want == have:
+        return True
+    if want in DIGITS and have in DIGITS:
+        enough = rule.half or DIGITS[have] >= min(DIGITS["float32"], DIGITS[want])
+        return not rule.exact_type and enough and want.startswith("complex") == have.startswith("complex")
+    return all(name.startswith(("int", "uint")) for name in (want, have))
+
+
+def _compare_arrays(expected, actual, given, rule, where):
     e, a = _decode_array(expected, _Budget()), _decode_array(actual, _Budget())
-    integers = e.dtype.kind in "iu" and a.dtype.kind in "iu" and "bfloat16" not in (expected["dtype"], actual["dtype"])
-    if e.shape != a.shape or (expected["dtype"] != actual["dtype"] and not integers):
-        return False, f"{where}it should be {show(expected)}, it is {show(actual)}"
+    if e.shape != a.shape or not _takes(expected, actual, rule):
+        return False, f"{where}it should be {show(expected)}, it is {show(given)}"
     if e.dtype.kind in "biu":
         wrong = np.argwhere(e != a)
         if not len(wrong):
             return True, ""
         return False, f"{where}{len(wrong)} of {e.size} elements are wrong, the first at {wrong[0].tolist()}"
-    good, difference = _close(e, a, rtol, atol)
+    good, difference = _close(e, a, *_tolerance(e, a, DIGITS[_dtype(expected)], DIGITS[_dtype(actual)], rule))
     if good.all():
         return True, ""
     wrong = np.argwhere(~good)
@@ -333,6 +429,34 @@ def _compare_arrays(expected, actual, rtol, atol, where):
         return False, f"{where}{count}: the one at {odd[0].tolist()} is {what}, and should not be"
     worst = np.unravel_index(np.argmax(np.where(good, -1, difference)), difference.shape)
     return False, f"{where}{count}{_by(difference[worst])} at {[int(i) for i in worst]}"
+
+
+def _tolerance(e, a, wanted, had, rule):
+    """The tolerances (rtol, atol) for numbers of these binary digits; wider where the precisions differ."""
+    if rule.exact_type:
+        return rule.rtol, rule.atol
+    if wanted == had == 53 and _rounded(a) and not _rounded(e):
+        had = 24
+    if wanted == had:
+        return rule.rtol, rule.atol
+    each, floor = LOOSE[min(wanted, had)]
+    size = np.abs(e[np.isfinite(e)])
+    largest = float(size.max()) if size.size and e.ndim else 0.0  # one number alone has no larger one beside it
+    return max(rule.rtol, each), max(rule.atol, floor * largest)
+
+
+def _rounded(numbers):
+    """Whether these float64 numbers show that they were computed in float32.
+
+    All fit into its 24 binary digits, and one that is not whole needs more than SHORT of them. By chance a float64
+    number looks like this once in half a milliard times.
+    """
+    parts = np.ascontiguousarray(numbers).reshape(-1)
+    parts = parts.view(np.float64) if parts.dtype.kind == "c" else parts.astype(np.float64)
+    parts = parts[np.isfinite(parts)]
+    bits = parts.view(np.uint64)
+    long = (bits & np.uint64(2 ** (53 - SHORT) - 1) != 0) & (parts != np.rint(parts))
+    return bool(not (bits & np.uint64(2**29 - 1)).any() and long.any())
 
 
 def _close(e, a, rtol, atol):

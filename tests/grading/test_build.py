@@ -53,6 +53,7 @@ def test_the_bundle_has_the_files_of_the_contract(bundle):
     assert files == {
         f"release/{course.NAME}.ipynb", "release/expected.json", "release/release.json",
         "instructor/assignment.json", "instructor/canonical.ipynb", "instructor/gates.json",
+        "instructor/mutants.json", "instructor/mutants.html",
     }  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def test_the_canonical_notebook_has_outputs_and_counts(bundle):
 def test_the_report_names_every_gate(bundle):
     report = json.loads((bundle / "instructor" / "gates.json").read_text())
     assert all(gate["ok"] for gate in report["gates"])
-    assert len(report["gates"]) == 6
+    assert len(report["gates"]) == 8
 
 
 def test_building_twice_gives_the_same_bytes(bundle, home, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from seqlab.grading.values import MAX_BYTES, compare, decode, encode
+from seqlab.grading.values import MAX_BYTES, compare, decode, encode, lowered
 
 NUMBERS = st.one_of(st.integers(-(2**2000), 2**2000), st.floats(allow_nan=False), st.booleans(), st.none(), st.text())
 NESTED = st.recursive(
@@ -114,14 +114,28 @@ def test_a_class_that_lies_about_its_name_is_only_named():
     [
         (1.5, np.float64(1.5), True),
         (1.5, np.float32(1.5), True),
+        (1 / 3, np.float32(1 / 3), True),
+        (1 / 3, float(np.float32(1 / 3)), True),
+        (1 / 3, 1 / 3 + 1e-5, False),
+        (20_000.0, 20_001.0, False),
         (2.0, 2, True),
         (2, np.int64(2), True),
         (2, 2.0, False),
         (1, True, False),
         (True, np.True_, True),
         (1.0, True, False),
-        (1.0, np.array(1.0), False),
-        (1.0, torch.tensor(1.0), False),
+        (1.0, np.array(1.0), True),
+        (1.0, np.array([1.0]), False),
+        (1.0, torch.tensor(1.0), True),
+        (1.0, torch.tensor(1.0, dtype=torch.bfloat16), False),
+        (1.0, torch.tensor(1), True),
+        (2, torch.tensor(2), True),
+        (2, torch.tensor(2.0), False),
+        (True, np.array(True), True),
+        (np.array(2.5), 2.5, True),
+        (np.array(2), 2, True),
+        (np.array(2), 2.0, False),
+        (np.array(2.0), 2, True),
         ((1, 2), [1, 2], False),
         ([1, 2], [1, 2, 3], False),
         ("a", "b", False),
@@ -129,23 +143,82 @@ def test_a_class_that_lies_about_its_name_is_only_named():
         ({"a": 1}, {"a": 1, "b": 2}, False),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
         ({1: "x"}, {"1": "x"}, False),
-        (np.zeros(3), torch.zeros(3, dtype=torch.float64), False),
-        (np.zeros(3), np.zeros(3, np.float32), False),
+        (np.zeros(3), torch.zeros(3, dtype=torch.float64), True),
+        (torch.zeros(3, dtype=torch.float64), np.zeros(3), True),
+        (torch.zeros(3, dtype=torch.int64), np.zeros(3, int), True),
+        (np.zeros(3), torch.zeros(3, dtype=torch.int64), False),
+        (np.zeros(3), np.zeros(3, np.float32), True),
+        (np.zeros(3), np.zeros(3, np.float16), False),
+        (np.zeros(3), torch.zeros(3, dtype=torch.bfloat16), False),
+        (np.zeros(3, np.float32), np.zeros(3), True),
+        (np.zeros(3, complex), np.zeros(3, np.complex64), True),
+        (np.zeros(3, complex), np.zeros(3), False),
         (np.zeros(3, np.int64), np.zeros(3, np.int32), True),
         (np.zeros(3, np.int64), np.zeros(3), False),
         (np.zeros(3, bool), np.zeros(3, int), False),
         (np.zeros(3), np.zeros((3, 1)), False),
         (np.zeros(3), np.zeros(3, ">f8"), True),
         (torch.zeros(2, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.bfloat16), True),
-        (torch.zeros(2, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.float16), False),
+        (torch.zeros(2, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.float16), True),
+        (torch.zeros(2, dtype=torch.float16), torch.zeros(2, dtype=torch.bfloat16), False),
         (torch.ones(2), torch.nn.Parameter(torch.ones(2)), True),
         (torch.ones(2, 3).T, torch.ones(3, 2), True),
     ],
 )
-def test_kinds_must_agree_with_two_kindnesses(expected, actual, ok):
+def test_kinds_must_agree_but_for_the_kindnesses_that_are_listed(expected, actual, ok):
     got, message = compare(sent(expected), sent(actual))
     assert got == ok
     assert bool(message) != ok
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        (np.zeros(3), np.zeros(3, np.float32)),
+        (np.zeros(3), torch.zeros(3, dtype=torch.float64)),
+        (1.0, np.array(1.0)),
+        (1.0, 1),
+    ],
+)
+def test_a_check_may_insist_on_the_type(expected, actual):
+    assert compare(sent(expected), sent(actual))[0]
+    assert not compare(sent(expected), sent(actual), exact_type=True)[0]
+    assert compare(sent(expected), sent(expected), exact_type=True)[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_coarse_floats_pass_only_where_the_check_takes_them(dtype):
+    exact = np.random.default_rng(0).normal(size=50)
+    coarse = torch.tensor(exact).to(dtype)
+    assert not compare(sent(exact), sent(coarse))[0]
+    assert compare(sent(exact), sent(coarse), half=True)[0]
+    assert not compare(sent(exact), sent(coarse * 1.2), half=True)[0]
+
+
+@given(arrays.arrays(np.float64, (4, 3), elements=st.floats(-1e3, 1e3)))
+def test_rounded_to_float32_a_right_array_stays_right(array):
+    assert compare(sent(array), sent(array.astype(np.float32)))[0]
+    assert compare(sent(array), lowered(sent(array)))[0]
+    assert compare(sent([array, array.tolist()]), lowered(sent([array, array.tolist()])))[0]
+
+
+def test_float32_is_known_by_its_digits_where_the_dtype_does_not_tell():
+    exact = np.random.default_rng(0).normal(size=50)
+    computed = (exact.astype(np.float32) * np.float32(1 + 3e-5)).astype(np.float64)
+    assert compare(sent(exact), sent(computed))[0]
+    assert not compare(sent(exact), sent(exact * (1 + 3e-5)))[0]  # the same error, in float64
+
+
+def test_what_is_wrong_by_a_thousandth_is_wrong_in_float32_too():
+    exact = np.random.default_rng(0).normal(size=50)
+    assert not compare(sent(exact), sent((exact * 1.001).astype(np.float32)))[0]
+    assert not compare(sent(exact), sent((exact + 1e-3).astype(np.float32)))[0]
+
+
+def test_short_numbers_are_no_sign_of_float32():
+    almost = np.array([1 - 4e-6, 2e-6, 2e-6])
+    assert not compare(sent(almost), sent(np.array([1.0, 0.0, 0.0])))[0]
+    assert not compare(sent(4000.1), sent(4000.0))[0]
 
 
 def test_tolerance_is_absolute_plus_relative():
@@ -168,12 +241,12 @@ def test_a_message_says_where_and_how_far_but_never_an_expected_number():
 
 
 def test_a_message_names_shape_dtype_and_kind():
-    _, message = compare(sent(np.zeros((2, 3))), sent(np.zeros((3, 2), np.float32)))
+    _, message = compare(sent(np.zeros((2, 3))), sent(np.zeros((3, 2), np.float32)))  # the shape is what is wrong
     assert message == (
         "it should be a NumPy array of shape (2, 3) and dtype float64, "
         "it is a NumPy array of shape (3, 2) and dtype float32"
     )
-    _, message = compare(sent(1.0), sent(np.array(1.0)))
+    _, message = compare(sent(1.0), sent(np.array(1.0)), exact_type=True)
     assert message.endswith("(take the number out of it with .item())")
     _, message = compare(sent(np.zeros(2)), sent(np.array([0, np.nan])))
     assert message == "1 of 2 elements are off: the one at [1] is not a number (NaN), and should not be"
