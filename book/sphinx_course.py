@@ -252,6 +252,58 @@ class Coverage(SphinxDirective):
         ]
 
 
+def side_by_side(found):
+    """What grading one notebook takes here and elsewhere, as lines of MyST."""
+    first = min(found["median"], key=found["median"].get)
+    ours, versions = found["median"], found["versions"]
+    yield f"| the same notebook, {found['copies']} copies | seconds a notebook |"
+    yield "|---|---:|"
+    yield from (f"| {'**' * (name == first)}{name}{'**' * (name == first)} | {ours[name]:.2f} |" for name in ours)
+    yield ""
+    yield (
+        f"Median of {found['rounds']} rounds in turn, on {found['cores']} cores; nbgrader {versions['nbgrader']}, "
+        f"otter-grader {versions['otter-grader']}. `python -m tests.grading.side_by_side` measures it again."
+    )
+
+
+def thousand(found):
+    """How a large class was graded, as lines of MyST."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["mix"].items())
+    count, killed = f"{found['submissions']:,}", len(found["killed"])
+    yield f"| a class of {count}: {kinds} | |"
+    yield "|---|---:|"
+    yield f"| times that the command was killed at a random moment, and started again | {killed} |"
+    yield f"| records | {found['records']:,} |"
+    yield f"| scores as declared | {found['as_declared']:,} |"
+    yield f"| notebooks a minute, on {found['cores']} cores | {found['notebooks_a_minute']:g} |"
+    yield ""
+    yield f"The assignment was `{found['assignment']}`. `python -m tests.grading.thousand` does it again."
+
+
+def mutants(found):
+    """How many mutants of each assignment's solutions the checks notice, as lines of MyST."""
+    from seqlab.grading.mutation import markdown
+
+    yield from markdown(found).splitlines()
+
+
+class Measured(SphinxDirective):
+    """`{measured} name`: what was measured of the grader, from `seqlab/grading/measurements/name.json`."""
+
+    has_content = False
+    required_arguments = 1
+
+    def run(self):
+        name = self.arguments[0]
+        path = BOOK.parent / "seqlab" / "grading" / "measurements" / f"{name}.json"
+        self.env.note_dependency(str(path))
+        told = {"side_by_side": side_by_side, "thousand": thousand, "mutants": mutants}[name]
+        lines = ["This has not been measured yet."]
+        if path.is_file():
+            lines = told(json.loads(path.read_text(encoding="utf-8")))
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
 class Printed(SphinxDirective):
     """`{printed} name ...`: the code of functions of the package, as the chapters print it with `source`."""
 
@@ -280,5 +332,6 @@ def setup(app):
     app.connect("html-page-context", finish_page)
     app.connect("html-page-context", name_folds, priority=900)
     app.add_directive("coverage", Coverage)
+    app.add_directive("measured", Measured)
     app.add_directive("printed", Printed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
