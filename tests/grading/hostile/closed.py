@@ -89,7 +89,7 @@ def texts(things):
         elif type(thing) in (list, tuple): yield from (t for t in thing if type(t) is str)
         elif type(thing) is dict: yield from (t for t in thing.values() if type(t) is str)
 mine = get_ipython().get_parent()["content"]["code"]
-found = [t for t in texts(gc.get_objects()) if any(word in t for word in words) and t != mine and len(t) < 10**6]
+found = [t for t in texts(gc.get_objects()) if any(word in t for word in words) and t not in (mine, *words)]
 return float(np.sum(x)) if found else 0.0
 """
     )
