@@ -124,6 +124,8 @@ def _describe(frame):
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = [name for name in code.co_varnames[:count] if name != "self" and name in values]
+    extra = code.co_varnames[code.co_argcount + code.co_kwonlyargcount : count]  # *args, **kwargs
+    names = [name for name in names if name not in extra or values[name]]
     told = ", ".join(f"{name}: {_form(values[name])}" for name in names)
     text = f"{code.co_qualname.removesuffix('.__init__')}({told})" if hasattr(code, "co_qualname") else told
     return text if len(text) <= CALL_CHARACTERS else text[: CALL_CHARACTERS - 4] + " ...)"
@@ -200,12 +202,12 @@ def _mistake(check, values):
     """The name and hint of the declared mistake that gives the values so far, when there is just one."""
     from seqlab.grading import mistakes  # the grader's kernel never comes here
 
+    told = mistakes.read(MISTAKES).get(check.get("id"), [])
     try:
-        published = json.loads(Path(MISTAKES).read_text(encoding="utf-8")).get(check["id"], [])
-        fit = [one for one in published if mistakes.begins(one["values"], values, _now["values"], check)]
-        return (fit[0]["name"], fit[0]["hint"]) if len(fit) == 1 else ("", "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "", ""
+        fit = [one for one in told if mistakes.begins(one["values"], values, _now["values"], check)]
+    except (ValueError, KeyError, TypeError, AttributeError):  # damaged
+        fit = []
+    return (fit[0]["name"], fit[0]["hint"]) if len(fit) == 1 else ("", "")
 
 
 def _about(name):

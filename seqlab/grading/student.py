@@ -25,6 +25,7 @@ import textwrap
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from seqlab.grading import mistakes
 from seqlab.grading.model import Assignment, Record, State
 
 PATIENCE = 8.0  # seconds for one cell: a student who waits wants to know of an endless loop soon
@@ -68,11 +69,7 @@ def beside(folder):
             found.append(Assignment.loads(text) if name == "release.json" else dict(json.loads(text)))
         except (OSError, ValueError, KeyError, TypeError):
             raise ValueError(f"{path} is damaged: copy it again with `seqlab release`.") from None
-    try:
-        published = dict(json.loads((Path(folder) / "mistakes.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # without it no mistake is recognised, and all else works
-        published = {}
-    return *found, published
+    return *found, mistakes.read(Path(folder) / mistakes.FILE)
 
 
 def only(assignment, question):
