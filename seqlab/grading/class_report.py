@@ -173,10 +173,10 @@ def _distribution(scores, most):
 
 def _histogram(title, values, most):
     """Counts of points earned in one question, as bars with their numbers."""
-    edges = sorted({round(value, 6) for value in values} | {0.0, float(most)})
+    edges, unit = sorted({round(value, 6) for value in values} | {0.0, float(most)}), ""
     if len(edges) > 8:
         counts = Counter(min(4, int(5 * max(0.0, value) / most + 1e-9)) for value in values)
-        bars = [(f"{20 * k}–{20 * k + 20} %", counts[k]) for k in range(5)]
+        bars, unit = [(f"{20 * k}–{20 * k + 20}", counts[k]) for k in range(5)], " % of the points"
     else:
         counts = Counter(round(value, 6) for value in values)
         bars = [(f"{edge:g}", counts[edge]) for edge in edges]
@@ -191,12 +191,25 @@ def _histogram(title, values, most):
             f'<text x="{middle:.1f}" y="{12 + height - size:.1f}" text-anchor="middle">{count}</text>'
             f'<text x="{middle:.1f}" y="{height + 30}" text-anchor="middle">{label}</text>'
         )
-    told = ", ".join(f"{count} earned {label}" for label, count in bars)
+    told = ", ".join(f"{count} earned {label}{unit}" for label, count in bars)
     mean = statistics.fmean(values) if values else 0.0
     return (
         f'<figure><svg viewBox="0 0 272 {height + 34}" role="img" aria-label="{shown(title)}: {shown(told)}">'
-        f"{''.join(drawn)}</svg><figcaption>{shown(title)}: {mean:.2g} of {most:g} on average</figcaption></figure>"
+        f"{''.join(drawn)}</svg><figcaption>{shown(title)}: {mean:.2g} of {most:g} on average"
+        f"{f'; bars in{unit}' if unit else ''}</figcaption></figure>"
     )
+
+
+def _by_question(face, standings):
+    figures = []
+    for answer in face["answers"]:
+        checks = [check for check in face["checks"] if check["answer"] == answer["id"]]
+        earned = [sum(one.earned(check["id"]) for check in checks) for one in standings]
+        figures.append(_histogram(answer["title"], earned, sum(check["points"] for check in checks)))
+    for manual in face.get("manuals", ()):
+        marked = [one.earned(manual["id"]) for one in standings if manual["id"] not in one.pending]
+        figures.append(_histogram(f"{manual['title']} (marked so far)", marked, manual["points"]))
+    return f'<h3>Students by points, question by question</h3><div class="bars">{"".join(figures)}</div>'
 
 
 def _part_cell(part):
@@ -224,9 +237,7 @@ def _hardest(face, records):
         "<p><em>Tells apart</em> says how much more of all other points, in percent of them, those earned "
         "who have this one whole than those who have not. Near 0 or below it, look at the check: it asks for something "
         "else than the rest, or is not clear.</p>",
-        table(
-            "Questions", "Questions, the hardest first", ["question"], ["points"], heads.format("earned"), rows, level=3
-        ),
+        table("Questions", "The hardest first", ["question"], ["points"], heads.format("earned"), rows, level=3),
     ]
     lost = [state for state in State if state is not State.PASSED]
     rows = [
@@ -237,7 +248,7 @@ def _hardest(face, records):
         for one in checks
     ]
     head = heads.format("passed") + "".join(f'<th scope="col" class="number">{state}</th>' for state in lost)
-    caption = "Checks, the hardest first, and how often each ended how"
+    caption = "The hardest first, and how often each ended how"
     out.append(table("Checks", caption, ["check"], ["points"], head, rows, level=3))
     return out
 
@@ -372,20 +383,10 @@ def class_page(face, standings, links=True, roster=None):
         f'<p class="soft">{len(standings)} {noun}: {told}</p>',
         f'<p class="score">{middle} of {points(most)} is the median</p>',
     ]
-    body = [*people]
-    if scores and most:
-        body.append(f'<h2 id="scores">Scores</h2>{_distribution(scores, most)}')
-        figures = []
-        for answer in face["answers"]:
-            checks = [check for check in face["checks"] if check["answer"] == answer["id"]]
-            earned = [sum(one.earned(check["id"]) for check in checks) for one in standings]
-            figures.append(_histogram(answer["title"], earned, sum(check["points"] for check in checks)))
-        for manual in face.get("manuals", ()):
-            marked = [one.earned(manual["id"]) for one in standings if manual["id"] not in one.pending]
-            figures.append(_histogram(f"{manual['title']} (marked so far)", marked, manual["points"]))
-        body.append(f'<h3>By question</h3><div class="bars">{"".join(figures)}</div>')
+    body = [f'<h2 id="scores">Scores</h2>{_distribution(scores, most)}'] if scores and most else []
+    body += people
     if records:
-        body += [*_hardest(face, records), *_wrong_answers(face, records)]
+        body += [*_hardest(face, records), _by_question(face, standings), *_wrong_answers(face, records)]
     by_score = sorted(standings, key=lambda one: (-one.score, one.student))
     body.append('<h2 id="class">The class</h2>')
     for order, people, opened in (("by name", standings, " open"), ("by score", by_score, "")):

@@ -90,6 +90,13 @@ def _question(face, standing, answer, results):
     return parts
 
 
+def _sign(had, most):
+    """The sign of a rubric's item and its class; `had` is None where nobody has marked it."""
+    if had is None:
+        return "–", ""
+    return ("✓", "passed") if had >= most else ("½", "") if had else ("✗", "lost")
+
+
 def _written(standing, question):
     """One written answer: its marks item by item, the marker's comment, the text itself."""
     name, mark, text = question["id"], standing.mark(question["id"]), standing.text(question["id"])
@@ -103,8 +110,7 @@ def _written(standing, question):
         lines = []
         for item in question["rubric"]:
             had = f"{given[item['id']]:g}" if item["id"] in given else "–"
-            full = item["id"] in given and given[item["id"]] >= item["points"]
-            sign, kind = ("✓", "passed") if full else ("✗", "lost") if item["id"] in given else ("–", "")
+            sign, kind = _sign(given.get(item["id"]), item["points"])
             lines.append(
                 f'<li><div class="line"><span class="sign {kind}" aria-hidden="true">{sign}</span>'
                 f"<span>{prose(item['text'])}</span><span>{had} / {item['points']:g}</span></div></li>"

@@ -34,6 +34,7 @@ pre { background: var(--box); border: 1px solid var(--line); border-radius: .4re
   overflow-x: auto; font: .85rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .note { background: var(--box); border-left: .25rem solid var(--bar); padding: .6rem .9rem; margin: 1rem 0; }
+.note p { margin: 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; } caption { text-align: left; color: var(--soft); padding-bottom: .4rem; }
@@ -54,7 +55,8 @@ figure { margin: 0; } figcaption { color: var(--soft); font-size: .9rem; }
 .box u { position: absolute; top: 0; height: 1.1rem; width: 4px; margin-left: -2px; background: var(--ink); }
 .part { display: inline-block; width: 4rem; height: .6rem; background: var(--line); margin-right: .5rem; }
 .part i { display: block; height: 100%; background: var(--bar); } td.number .part + span { min-width: 2.6rem; }
-td.number span { display: inline-block; } th small { font-weight: 400; color: var(--soft); display: block; }
+td.number { white-space: nowrap; } td.number span { display: inline-block; }
+th small { font-weight: 400; color: var(--soft); display: block; }
 .whole { height: .5rem; background: var(--line); margin: .4rem 0 0; border-radius: .25rem; overflow: hidden; }
 .whole i { display: block; height: 100%; background: var(--good); }
 .written { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--box); border: 1px solid var(--line);

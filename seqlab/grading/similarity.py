@@ -360,7 +360,8 @@ def groups(pairs):
 MOST = 60  # pairs on a page
 STYLE = """
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; } .two > * { min-width: 0; }
-.two h4 { margin: .4rem 0 0; font-size: .95rem; overflow-wrap: anywhere; }
+.two p { margin: .4rem 0 0; font-size: .95rem; overflow-wrap: anywhere; }
+.two pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 mark { background: var(--common); color: inherit; border-radius: .15rem; }
 :root { --common: #ffe3a3; } @media (prefers-color-scheme: dark) { :root { --common: #5a4310; } }
 h2.pair { border-top: 2px solid var(--line); padding-top: 1rem; } h3 { font-size: 1rem; margin: 1rem 0 0; }
@@ -390,14 +391,13 @@ def _marked(source, parts):
     return "".join([*out, shown(source[place:])])
 
 
-def _side_by_side(pair, answer, comparison, numbers):
+def _side_by_side(number, pair, answer, comparison, numbers):
     both = [comparison.prints[answer][numbers[id(work)]] for work in (pair.one, pair.other)]
     boxes = []
     for work, mine, parts in zip((pair.one, pair.other), both, common_parts(*both), strict=True):
-        boxes.append(
-            f'<div><h4>{_name(work)}</h4><pre tabindex="0" role="region" aria-label="{_label(work)}, {answer}">'
-            f"{_marked(mine.source, parts)}</pre></div>"
-        )
+        label = f"Pair {number}: {_label(work)}, {answer}"
+        text = f'<pre tabindex="0" role="region" aria-label="{label}">{_marked(mine.source, parts)}</pre>'
+        boxes.append(f"<div><p><strong>{_name(work)}</strong></p>{text}</div>")
     return f'<div class="two">{"".join(boxes)}</div>'
 
 
@@ -434,7 +434,7 @@ def _pair(number, pair, comparison, numbers):
         opened = " open" if place == 0 and number <= 3 else ""
         parts.append(
             f"<details{opened}><summary>{prose(titles[name].title)}: {told}</summary>"
-            f"{_side_by_side(pair, name, comparison, numbers)}</details>"
+            f"{_side_by_side(number, pair, name, comparison, numbers)}</details>"
         )
     return "\n".join(parts)
 
