@@ -40,7 +40,7 @@ HEADS = ("import ", "from ", "@", "for ", "while ", "if ", "elif ", "else", "wit
 HOME = Path(__file__).resolve().parent
 JUDGES = (
     "model", "values", "emit", "intake", "kernel", "forks",
-    "sandbox", "plugin", "reference", "mistakes", "trial", "run", "personal",
+    "sandbox", "usersandbox", "confine", "plugin", "reference", "mistakes", "trial", "run", "personal",
 )  # fmt: skip
 SPECIALS = (sources.NOTEBOOK, sources.VARIANTS)
 
