@@ -31,6 +31,7 @@ LOCAL = "local"
 SCHEMES = ("tcp://", "tls://")
 CONNECT_SECONDS = 5.0
 WORKER_SECONDS = 10.0  # for the first worker to be there
+COUNT_SECONDS = 2.0  # between two counts of the workers
 LONELY_SECONDS = 60.0  # without any worker, in the midst of a class
 ATTEMPTS = 3  # on machines that could not go on (a full disk, no memory), before the class is stopped
 DEATHS = 5  # of workers at the same submission: then it is no accident
@@ -237,13 +238,14 @@ class _Class:
         self.ended = queue.SimpleQueue()
         self.records, self.under_way = {}, {}  # task's key -> (keys of the items, submission, attempt, future)
         self.seen = time.monotonic()  # when there was a worker last
+        self.asked, self.threads = 0.0, 0  # when the workers were counted last
 
     def run(self, items):
         """Keep the workers busy until all is graded."""
         items, more = iter(items), True
         try:
             while more or self.under_way:
-                while more and len(self.under_way) < self.room():
+                while more and len(self.under_way) < max(2, 2 * self.count()):  # one runs, one waits in each thread
                     if (item := next(items, None)) is None:
                         more = False
                     else:
@@ -256,12 +258,15 @@ class _Class:
                 self.client.cancel([future for *_, future in self.under_way.values()], force=True)
             self.under_way.clear()
 
-    def room(self):
-        """How many tasks to have under way: one running and one waiting for every thread of every worker."""
-        return max(2, 2 * sum(self.client.nthreads().values())) if self.alive() else 2
-
-    def alive(self):
-        return self.client.status == "running"
+    def count(self):
+        """How many threads the workers have, as of a moment ago."""
+        if time.monotonic() - self.asked > COUNT_SECONDS and self.client.status == "running":
+            self.asked = time.monotonic()
+            with contextlib.suppress(OSError):  # the scheduler is gone: `wait` sees to that
+                self.threads = sum(self.client.nthreads().values())
+            if self.threads:
+                self.seen = self.asked
+        return self.threads
 
     def begin(self, key, submission):
         """Submit one task; the same bytes are graded once."""
@@ -290,11 +295,9 @@ class _Class:
             if task in self.under_way and self.under_way[task][-1] is future:
                 self.end(task, future)
             return
-        if not self.alive():
+        if self.client.status in ("closing", "closed"):
             self.lost()
-        if self.client.scheduler_info(n_workers=-1)["workers"]:
-            self.seen = time.monotonic()
-        elif time.monotonic() - self.seen > LONELY_SECONDS:
+        if not self.count() and time.monotonic() - self.seen > LONELY_SECONDS:
             told = f"the scheduler {self.cluster.scheduler} has had no worker for {LONELY_SECONDS:g} s"
             raise run.GraderFailed(f"{told}; start one and run the command again, what has been graded is kept")
 
