@@ -80,7 +80,8 @@ def _show_class(console, standings, assignment, fresh):
 
     scores = [one.score for one in standings]
     waiting = [one for one in standings if one.needs_attention]
-    mean = f"{sum(scores) / len(scores):.3g} of {assignment.points:g} points on average" if scores else "nobody yet"
+    most = assignment.points + sum(one.points for one in assignment.manuals)
+    mean = f"{sum(scores) / len(scores):.3g} of {most:g} points on average" if scores else "nobody yet"
     noun = "submission" if len(standings) == 1 else "submissions"
     console.print(f"{len(standings)} {noun} of {assignment.name}: {fresh} graded now, {mean}.")
     if waiting:
@@ -92,6 +93,11 @@ def _show_class(console, standings, assignment, fresh):
             why = "; ".join(one.record.problems) or one.record.outcome if one.record else "not graded yet"
             table.add_row(escape(plain(one.student)), f"{one.score:g}", escape(plain(why)))
         console.print(table)
+    texts = sum(len(one.pending) for one in standings)
+    if texts:
+        noun = "written answer waits" if texts == 1 else "written answers wait"
+        told = f"{texts} {noun} for a person: `seqlab mark --assignment {assignment.name} --to marking`."
+        console.print(told, soft_wrap=True)
 
 
 def _show_notices(console, found):
@@ -117,7 +123,7 @@ def open_ledger(path, assignment):
     return book, [assignment] if assignment else known
 
 
-def write_reports(book, names, to, form="all"):
+def write_reports(book, names, to, form="all", roster=None):
     """Write the reports of some assignments; give the paths of the main files."""
     from seqlab.grading import exports, feedback
 
@@ -125,7 +131,7 @@ def write_reports(book, names, to, form="all"):
     for name, face, standings in zip(names, faces, classes, strict=True):
         if form in ("all", "csv"):
             written.append(to / name / "scores.csv")
-            write(written[-1], exports.to_csv(face, standings))
+            write(written[-1], exports.MARK + exports.to_csv(face, standings))
         if form in ("all", "gradescope"):
             for one in standings:
                 file = to / name / "gradescope" / exports.file_name(one.student) / "results.json"
@@ -136,7 +142,7 @@ def write_reports(book, names, to, form="all"):
                 file = to / name / "feedback" / f"{exports.file_name(one.student)}.html"
                 write(file, feedback.student_page(face, one))
             written.append(to / name / "report.html")
-            write(written[-1], feedback.class_page(face, standings))
+            write(written[-1], feedback.class_page(face, standings, roster=roster))
     if form in ("all", "canvas"):
         written.append(to / "canvas.csv")
         write(written[-1], exports.to_canvas(faces, classes))
@@ -148,8 +154,11 @@ def report(
     ledger: LedgerFile = LEDGER,
     assignment: Annotated[str | None, typer.Option(help="This assignment alone.")] = None,
     form: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "all",
+    roster: Annotated[Path | None, typer.Option(help="A class list (CSV): tells who has not handed in.")] = None,
 ):
     """Write scores for a gradebook, a page for each student, and a report on the class."""
+    from seqlab.grading.personal import read_roster
+
     if form not in FORMATS:
         raise ValueError(f"{form!r} is no format: use one of {', '.join(FORMATS)}.")
     if to.exists() and not to.is_dir():
@@ -158,7 +167,7 @@ def report(
     with book:
         if not names:
             raise ValueError(f"The ledger {ledger} holds no submissions yet: run `seqlab grade` first.")
-        written = write_reports(book, names, to, form)
+        written = write_reports(book, names, to, form, read_roster(roster) if roster else None)
     for path in written:
         terminal().print(str(path), soft_wrap=True)
 

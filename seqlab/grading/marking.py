@@ -151,7 +151,8 @@ def taken(lines, found, path):
 
 def page(face, question, prompt, found):
     """The page to read from: one HTML text without script, every text escaped, no names."""
-    from seqlab.grading.feedback import _page, prose, shown
+    from seqlab.grading.feedback import page as whole
+    from seqlab.grading.feedback import prose, shown
 
     items = "".join(
         f'<tr><td>{prose(one["text"])}</td><td class="number">{number(one["points"])}</td><td><code>{one["id"]}</code>'
@@ -175,7 +176,7 @@ def page(face, question, prompt, found):
         parts.append(f'<div style="white-space: pre-wrap; overflow-wrap: anywhere">{shown(one.text)}</div>')
         if one.comment:
             parts.append(f'<p class="hint">{shown(one.comment)}</p>')
-    return _page(f"{question['title']}: to be marked", "\n".join(part for part in parts if part))
+    return whole(f"{question['title']}: to be marked", "\n".join(part for part in parts if part))
 
 
 def _whole(one, question):

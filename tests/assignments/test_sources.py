@@ -45,6 +45,12 @@ def test_each_heading_says_the_points_of_its_answer(assignment):
     assert said == [sum(c.points for c in assignment.checks if c.answer == a.id) for a in assignment.answers]
 
 
+def test_each_written_question_says_its_points(assignment):
+    asked = {cell.id: cell.source for cell in assignment.cells if cell.role == "manual"}
+    for one in assignment.manuals:
+        assert re.match(rf"## \d+\. .*\({one.points:g} points\)$", asked[one.id], re.MULTILINE), one.id
+
+
 def test_each_answer_has_a_visible_and_a_hidden_check_and_each_check_a_hint(assignment):
     for answer in assignment.answers:
         assert {check.visible for check in assignment.checks if check.answer == answer.id} == {True, False}, answer.id
