@@ -267,9 +267,10 @@ class Report:
     def summary(self):
         """One sentence or three: what passes, the points, what is still hidden."""
         questions = self.questions
-        good = sum(question.mark == "✓" for question in questions)
+        seen = [question for question in questions if question.seen]
+        good = sum(question.mark == "✓" for question in seen)
         hidden = sum(line.points for question in questions for line in question.lines if line.hidden)
-        told = f"{good} of {len(questions)} questions pass here. " if len(questions) > 1 else ""
+        told = f"{good} of {len(seen)} questions pass here. " if len(seen) > 1 else ""
         told += f"{self.record.score:g} of {self.record.points:g} visible points."
         return told + (f" Hidden checks decide on {hidden:g} more." if hidden else "")
 

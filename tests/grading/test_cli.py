@@ -142,6 +142,10 @@ WRONG = {
     "check without what belongs to it": (["check", "alone/x.ipynb"], "release.json is missing"),
     "check a damaged release": (["check", "damaged/x.ipynb"], "release.json is damaged: copy it again"),
     "check a picture": (["check", "home/picture.ipynb"], "cannot be checked: the file is no notebook"),
+    "check an unknown question": (
+        ["check", "home/x.ipynb", "--question", "dubble"],
+        "There is no question 'dubble': did you mean 'double'? The questions are double, running",
+    ),
     "check another notebook": (["check", "home/other.ipynb"], "holds no answer to 00_tiny_source"),
     "grade nowhere": (["grade", "nowhere", "--assignment", course.NAME], "nowhere is no folder"),
     "grade an empty folder": (["grade", "empty", "--assignment", course.NAME], "empty holds no notebooks"),
@@ -168,7 +172,7 @@ def test_a_wrong_use_is_one_sentence_and_status_two(here, capsys, use):
     for folder in ("alone", "damaged", "home"):
         write_notebook(here / folder / "x.ipynb", SOLVED)
     (here / "damaged" / "release.json").write_text("{")
-    for name in ("release.json", "expected.json"):
+    for name in ("release.json", "expected.json", "mistakes.json"):
         (here / "home" / name).write_bytes((commands.BUNDLES / course.NAME / "release" / name).read_bytes())
     (here / "home" / "picture.ipynb").write_bytes(b"\x89PNG\r\n\x1a\n")
     (here / "home" / "other.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
@@ -254,7 +258,7 @@ def test_release_copies_what_the_student_needs_and_nothing_else(here, capsys):
     assert status == 0
     assert f"homework/{course.NAME}.ipynb is ready" in out
     files = sorted(path.name for path in (here / "homework").iterdir())
-    assert files == [f"{course.NAME}.ipynb", "expected.json", "release.json"]
+    assert files == [f"{course.NAME}.ipynb", "expected.json", "mistakes.json", "release.json"]
 
 
 def test_release_again_over_untouched_work_is_fine(here, capsys):
@@ -265,7 +269,7 @@ def test_release_again_over_untouched_work_is_fine(here, capsys):
         cell |= {"outputs": ["x"], "execution_count": 3} if cell["cell_type"] == "code" else {}
     path.write_text(json.dumps(saved))
     assert call(capsys, "release", course.NAME, "--to", "homework")[0] == 0
-    assert len(list((here / "homework").iterdir())) == 3
+    assert len(list((here / "homework").iterdir())) == 4
 
 
 def test_release_never_overwrites_work_unless_told_and_then_keeps_a_copy(here, capsys):
@@ -301,19 +305,21 @@ def test_check_tells_what_passes_and_what_differs(here, capsys):
     notebook = here / "home" / f"{course.NAME}.ipynb"
     status, out, _ = call(capsys, "check", notebook, "--trusted")
     assert status == 1
-    assert "– not run" in out
+    assert out.count("the answer is still empty") == 1  # the other has hidden checks alone
     assert "0 of 2 visible points. Hidden checks decide on 5 more." in out
     assert "Closed books are not enforced here; the grader hides html.parser." in out
     write_notebook(notebook, SOLVED)
     status, out, _ = call(capsys, "check", notebook, "--trusted")
     assert status == 0
-    assert "✓ passed" in out
+    assert "passes here" in out
     assert "2 of 2 visible points" in out
     write_notebook(notebook, HALF)
     status, out, _ = call(capsys, "check", notebook, "--trusted")
     assert status == 1
     assert "✗ failed" in out
     assert "3 of 3 elements are off" in out
+    assert "This looks like: adds two." in out
+    assert "The check called double(x: float64 (3,))." in out
     assert "hello" in out
 
 
@@ -325,7 +331,8 @@ def test_check_closes_books_where_there_is_a_sandbox(here, capsys):
     write_notebook(notebook, SOLVED | {"double": "import html.parser\ndef double(x):\n    return x + x"})
     status, out, _ = call(capsys, "check", notebook)
     assert status == 1
-    assert "✓ passed" not in out
+    assert "✓" not in out
+    assert "html.parser is closed for this question" in out
     assert call(capsys, "check", notebook, "--trusted")[0] == 0
 
 
