@@ -414,7 +414,7 @@ def _written_test(standing, question):
     """A written question as a test of Gradescope's: without a verdict, because a person gives the points."""
     mark = standing.mark(question["id"])
     told = plain(mark.reason) if mark else "nothing was written"
-    if question["id"] in standing.pending:
+    if mark is None and standing.text(question["id"]).strip():
         told = "a person reads this; it is not marked yet"
     return {
         "name": question["title"],

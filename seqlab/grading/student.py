@@ -89,7 +89,8 @@ def only(assignment, question):
     wanted, names = str(question).strip().lower(), [answer.id for answer in assignment.answers]
     for number, answer in enumerate(assignment.answers, start=1):
         if wanted in (answer.id.lower(), answer.title.lower(), str(number)):
-            return replace(assignment, checks=tuple(one for one in assignment.checks if one.answer == answer.id))
+            checks = tuple(one for one in assignment.checks if one.answer == answer.id)
+            return replace(assignment, checks=checks, manuals=())
     near = difflib.get_close_matches(wanted, names, 1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"There is no question {str(question)!r}: {meant}The questions are {', '.join(names)}.")
@@ -149,7 +150,8 @@ def run(content, folder, question=None, trusted=False):
         record = _grade_here(job | {"expected": expected, "published": published}, scratch)
     if question is not None:
         record.problems = [one for one in record.problems if "is not in the notebook" not in one]
-    return Report(replace(whole, checks=assignment.checks), record, _notes(assignment, answers, trusted))
+    shown = replace(whole, checks=assignment.checks, manuals=assignment.manuals)
+    return Report(shown, record, _notes(assignment, answers, trusted))
 
 
 def _notes(assignment, answers, trusted):
@@ -264,6 +266,18 @@ class Report:
         return found
 
     @property
+    def written(self):
+        """A sentence on each written question: no program judges it."""
+        said = []
+        for one in self.assignment.manuals:
+            text = self.record.written.get(one.id)
+            state = (
+                "" if text is None else f"; you wrote {len(text.split())} words" if text else "; nothing is written yet"
+            )
+            said.append(f"{one.title}: a person reads this ({one.points:g} points){state}.")
+        return said
+
+    @property
     def summary(self):
         """One sentence or three: what passes, the points, what is still hidden."""
         questions = self.questions
@@ -321,6 +335,7 @@ def told(report):
         points = f"{earned:g} / {sum(line.points for line in question.seen):g}"
         text = f"  {question.mark} {question.number:>2}  {question.title:{width}}  {points:>7}  {question.verdict}"
         lines.append((text + (f"  ({question.where})" if question.where else ""), COLORS[question.mark]))
+    lines += [(f"  – {sentence}", "") for sentence in report.written]
     for note in (*report.record.problems, *report.notes):
         lines += [("", ""), *_wrapped(f"Note: {note}", "", "yellow")]
     for question in questions:
@@ -375,6 +390,7 @@ def page(report):
         if question.printed:
             parts.append(f'<div class="b">Your code printed or raised:<pre>{e(question.printed)}</pre></div>')
         parts.append("</details>")
+    parts += [f'<p class="s">{e(sentence)}</p>' for sentence in report.written]
     return "".join([*parts, "</div>"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from seqlab.grading import intake, marking
+from seqlab.grading import feedback, intake, marking, student
 from seqlab.grading.ledger import Ledger, LedgerError, face, total
 from seqlab.grading.model import Assignment, Outcome, State
 from seqlab.grading.releasing import canonical_notebook, filled, reduced, release_notebook
@@ -197,8 +197,8 @@ def test_a_text_waits_until_every_item_has_marks(book):
 
 
 def test_nothing_written_waits_for_nobody_and_earns_nothing(book):
-    for student in ("cem", "dan"):
-        assert (standing(book, student).pending, standing(book, student).score) == ((), 4)
+    for name in ("cem", "dan"):
+        assert (standing(book, name).pending, standing(book, name).score) == ((), 4)
 
 
 def test_the_last_marks_count_and_the_same_again_adds_no_entry(book):
@@ -267,9 +267,9 @@ def rows(text):
 def test_page_and_table_hold_every_text_and_no_name(book, question):
     page = marking.page(book.face(course.NAME), question, written.QUESTION, texts(book))
     table = marking.to_csv(question, texts(book))
-    for student in ("ada", "bob", "cem", "dan", "eve"):
-        assert student not in page.replace("shadow", "")
-        assert student not in table
+    for name in ("ada", "bob", "cem", "dan", "eve"):
+        assert name not in page.replace("shadow", "")
+        assert name not in table
     assert "&lt;b&gt;x" in page
     assert "<script" not in page
     assert page.count("<h2") == 3
@@ -340,3 +340,30 @@ def test_a_table_in_another_encoding_is_told(question, tmp_path):
     path.write_bytes("code,idea,example,comment\nabc,1,1,größer\n".encode("latin-1"))
     with pytest.raises(ValueError, match="no text in UTF-8: save it as `CSV UTF-8`"):
         marking.read_csv(path, question)
+
+
+# ------------------------------------------------------------------------------------------- the student
+
+
+def test_the_students_check_says_that_a_person_reads_it(assignment):
+    said = [
+        student.Report(assignment, course.record("s", [P] * 3, written=texts))
+        for texts in ({}, {"why": ""}, {"why": "Order does not matter."})
+    ]
+    head = "Why it commutes: a person reads this (4 points)"
+    assert [one.written for one in said] == [
+        [f"{head}."], [f"{head}; nothing is written yet."], [f"{head}; you wrote 4 words."],
+    ]  # fmt: skip
+    assert f"  – {head}." in repr(said[0])
+    assert f"{head}; you wrote 4 words." in said[2]._repr_html_()
+    assert student.only(assignment, "double").manuals == ()
+
+
+def test_the_students_page_shows_text_rubric_marks_and_comment(book):
+    give(book, "<eve>", {"idea": 2.5, "example": 0}, "<i>nearly</i>")
+    page = feedback.student_page(book.face(course.NAME), standing(book, "<eve>"))
+    for words in ("Why it commutes", "2.5 / 3", "0 / 1", "gives an example", "&lt;i&gt;nearly", "&lt;b&gt;x"):
+        assert words in page, words
+    waiting = feedback.student_page(book.face(course.NAME), standing(book, "bob"))
+    assert "One written answer waits for a person" in waiting
+    assert "nearly" not in waiting
