@@ -27,12 +27,15 @@ from seqlab.grading.model import Mistake
 from seqlab.grading.values import compare
 
 FILE = "mistakes.json"
-MOST = 40  # mistakes that are tried for one answer, in the order of their declaration
+MOST = 40  # mistakes that are tried for one answer, the first ones that are declared
 EMITTED = 2_000_000  # characters of what one check emitted: more is not looked at
-SLOW = 0.25  # seconds of processor time: a mistake that takes longer for the checks of its answer is not tried
+SLOW = 0.1  # seconds of processor time that the checks of one answer may take, and four times the solution's
+FEW = 6  # mistakes that are tried where the solution itself takes longer
 SECONDS = 4  # of processor time after which one is ended: far beyond SLOW, so that it is met in a build alone
 WAIT = 60.0  # seconds for one that does nothing at all
 PUBLISHED = 40_000  # characters of one mistake's values for one check in a release
+
+_emitted = []  # what the check that is running has emitted, where mistakes are tried
 
 
 def bounded(values):
@@ -116,7 +119,11 @@ def emissions(assignment, seed, wanted, most=None):
     wanted : ids of the checks that are run, those of each mistake's own answer.
     most : so many mistakes of an answer at most.
     """
+    from seqlab.grading import emit as channel
+    from seqlab.grading.values import encode
+
     os.environ["SEQLAB_SEED"] = str(seed)
+    channel.emit = lambda value: _emitted.append(encode(value))  # before a cell imports it
     if hasattr(signal, "SIGCHLD"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the reference process lets its children go unasked
     checks = {check.id: check for check in assignment.checks}
@@ -163,20 +170,16 @@ def _execute(name, source, namespace):
 
 def _run(cells, namespace):
     """Run cells and give what their checks emit; a check that raises gives nothing."""
-    from seqlab.grading import emit as channel
-    from seqlab.grading.values import encode
-
-    now, values = [], {}
-    channel.emit = lambda value: now.append(encode(value))
+    values = {}
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         for name, role, source in cells:
-            now.clear()
+            _emitted.clear()
             try:
                 _execute(name, source, namespace)
             except BaseException:  # a wrong answer may raise anything, and then has no value for this check
                 continue
-            if role == "check" and now:
-                values[name] = json.loads(json.dumps(now))
+            if role == "check" and _emitted:
+                values[name] = json.loads(json.dumps(_emitted))
     return values
 
 
@@ -240,12 +243,22 @@ def marked(assignment, wrong, seeds):
     mistakes : tuple of Mistake.
     """
     everything = tuple(check.id for check in assignment.checks)
-    declared = tuple(Mistake(one.name, one.answer, one.source, one.hint, everything) for one in wrong)
-    right, tried = _survey(replace(assignment, mistakes=declared), seeds, everything)
-    return tuple(
-        replace(mistake, checks=_known_by(assignment, [(right[seed], *tried[seed][number]) for seed in seeds]))
-        for number, mistake in enumerate(declared)
-    )
+    declared = [Mistake(one.name, one.answer, one.source, one.hint, everything) for one in wrong]
+    if not declared:
+        return ()
+    solved = [Mistake("", answer.id, answer.solution, "", everything) for answer in assignment.answers]
+    right, tried = _survey(replace(assignment, mistakes=(*declared, *solved)), seeds, everything)
+    seconds = [min(tried[seed][number][1] for seed in seeds) for number in range(len(declared) + len(solved))]
+    base = {answer.id: seconds[number] for number, answer in enumerate(assignment.answers, start=len(declared))}
+    found, count = [], Counter()
+    for number, mistake in enumerate(declared):
+        own = base[mistake.answer]
+        known = _known_by(assignment, [(right[seed], tried[seed][number][0]) for seed in seeds])
+        if seconds[number] > max(SLOW, 4 * own) or count[mistake.answer] == (MOST if own <= SLOW else FEW):
+            known = ()
+        count[mistake.answer] += bool(known)
+        found.append(replace(mistake, checks=known))
+    return tuple(found)
 
 
 def declared_in(template, wrong, known):
@@ -294,13 +307,11 @@ def _survey(assignment, seeds, checks):
 
 
 def _known_by(assignment, runs):
-    """The checks that a mistake fails with a value of its own in every run; none when it takes long."""
-    if any(seconds > SLOW for _, _, seconds in runs):
-        return ()
+    """The checks that a mistake fails with a value of its own in every run."""
     return tuple(
         check.id
         for check in assignment.checks
-        if all(check.id in had and not alike(check, want[check.id], had[check.id]) for want, had, _ in runs)
+        if all(check.id in had and not alike(check, want[check.id], had[check.id]) for want, had in runs)
     )
 
 

@@ -313,7 +313,7 @@ def test_check_tells_what_passes_and_what_differs(here, capsys):
     assert status == 0
     assert "passes here" in out
     assert "2 of 2 visible points" in out
-    write_notebook(notebook, HALF)
+    write_notebook(notebook, HALF | {"double": f"# answer: double\n{HALF['double']}"})
     status, out, _ = call(capsys, "check", notebook, "--trusted")
     assert status == 1
     assert "✗ failed" in out
