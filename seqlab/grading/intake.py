@@ -18,7 +18,6 @@ MARKER = re.compile(r"^[ \t]*#+[ \t]*answer[ \t]*:[ \t]*(\S+)[ \t]*$", re.MULTIL
 WRITTEN_MARKER = re.compile(r"<!--[ \t]*answer[ \t]*:[ \t]*([^\s>]+?)[ \t]*-->", re.IGNORECASE)
 PLACEHOLDER = "*Write your answer in this cell.*"
 DEFINED = re.compile(r"^(?:async )?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
-SPACES = str.maketrans({"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x0b": "\n", "\x85": "\n"})
 
 
 class NotANotebook(ValueError):
@@ -171,17 +170,14 @@ def read(submission):
         ) from None
     if not isinstance(notebook, dict):
         raise NotANotebook("the file is JSON but no notebook: hand in the .ipynb file that Jupyter saved")
-    if repeated & {"cells", "source", "id", "cell_type", "input", "worksheets"}:
+    if repeated & {"cells", "source", "id", "cell_type", "input", "worksheets", "metadata", "seqlab", "role"}:
         problems.append("the file names the same field twice; the last one was taken, a person should look")
     return notebook, problems
 
 
 def _decoded(submission):
     problems = []
-    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-    encoding = next((name for mark, name in marks.items() if submission.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and b"\0" in submission[:2]:
-        encoding = "utf-16-le" if submission[1:2] == b"\0" else "utf-16-be"
+    encoding = json.detect_encoding(submission)
     try:
         text = submission.decode(encoding)
     except UnicodeDecodeError:
@@ -220,12 +216,12 @@ def _cells(notebook, problems):
 def _source(cell):
     if not isinstance(cell, dict):
         return None
-    source = cell.get("source", cell.get("input", ""))
+    source = cell.get("source", cell.get("input"))
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
     if not isinstance(source, str):
         return None
-    return source.replace("\r\n", "\n").translate(SPACES)
+    return source.replace("\r\n", "\n").replace("\r", "\n")  # what Python itself takes for the end of a line
 
 
 def _names(cell, wanted):
