@@ -53,7 +53,7 @@ def grade(
     found = collect(folder, loaded.name)
     if not found:
         raise ValueError(f"{folder} holds no notebooks: it needs one per student, NAME.ipynb.")
-    given = read_times(times) if times else {}
+    given = read_times(times, _clock(ledger, loaded.name)) if times else {}
     if not trusted and scheduler in (None, "local"):  # elsewhere each worker's own sandbox counts
         need_sandbox()
     console = terminal()
@@ -70,6 +70,16 @@ def grade(
     if strangers:
         console.print(f"{times} names nobody of this class: {', '.join(map(plain, strangers))}.", markup=False)
     console.print(f"Kept in {ledger}. Now: `seqlab report --ledger {ledger} --to reports`.", soft_wrap=True)
+
+
+def _clock(ledger, name):
+    """The zone of an assignment's deadline, "" without one: on this clock times without an offset are read."""
+    from seqlab.grading.ledger import Ledger
+
+    if not ledger.is_file():
+        return ""
+    with Ledger(ledger) as book:
+        return (book.deadlines(name).get("") or {}).get("zone", "")
 
 
 def _show_class(console, standings, assignment, fresh):

@@ -51,6 +51,14 @@ class Terms:
         return "; ".join(parts)
 
 
+WORDS = {
+    "grace": "{:g} min of grace",
+    "per_day": "{:g} % for each day begun",
+    "most": "at most {:g} %",
+    "refuse_after": "not accepted after {:g} days",
+}
+
+
 @dataclass(frozen=True)
 class Lateness:
     """How late one submission is and what that costs."""
@@ -290,6 +298,15 @@ def read_times(path, zone=""):
         except ValueError as wrong:
             raise ValueError(f"{where}: {wrong}") from None
     return times
+
+
+def words(terms):
+    """Given terms in words, as one entry of the ledger holds them: only what was given."""
+    parts = [WORDS[name].format(terms[name]) for name in WORDS if name in terms]
+    if "due" in terms:
+        due = datetime.fromisoformat(terms["due"]).astimezone(zone_named(terms["zone"]))
+        parts.insert(0, f"due {moment(due)}")
+    return "; ".join(parts)
 
 
 def dumps(terms):

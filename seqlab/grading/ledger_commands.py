@@ -5,6 +5,7 @@ ever edited: to correct an entry, make another, or take it back with `seqlab adj
 """
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -246,7 +247,9 @@ EXPORTS = dict(zip(PROGRAMS, (_export_csv, _export_canvas, _export_moodle, _expo
 def deadline(
     assignment: Annotated[str, typer.Argument(help="The assignment's name.")],
     due: Annotated[str | None, typer.Option(help='Date and time, such as "2026-12-01 23:59".')] = None,
-    zone: Annotated[str, typer.Option(help="On which clock, such as Europe/Rome; this machine's if not given.")] = "",
+    zone: Annotated[
+        str, typer.Option(help="On which clock, such as Europe/Rome; else the earlier deadline's, or this machine's.")
+    ] = "",
     grace: Annotated[float | None, typer.Option(help="Minutes after it that cost nothing.")] = None,
     per_day: Annotated[float | None, typer.Option(help="Percent of the score taken for each day begun.")] = None,
     most: Annotated[float | None, typer.Option(help="Percent that days alone never exceed.")] = None,
@@ -269,12 +272,16 @@ def deadline(
     from seqlab.grading import late
     from seqlab.grading.ledger import Ledger
 
-    terms = late.given_terms(due, zone, grace, per_day, most, refuse_after)
-    if remove and terms:
-        raise ValueError("--remove takes no other terms: leave them out.")
+    given = (grace, per_day, most, refuse_after)
+    late.given_terms(due, zone, *given)  # a mistake is told before a ledger is made
     console = terminal()
     _check_assignment(assignment, ledger, bundles)
     with Ledger(ledger) as book:
+        kept = book.deadlines(assignment)
+        clock = zone or (kept.get(student) or kept.get("") or {}).get("zone", "")  # that of the deadline before
+        terms = late.given_terms(due, clock if due else zone, *given)
+        if remove and terms:
+            raise ValueError("--remove takes no other terms: leave them out.")
         if terms or remove:
             book.set_deadline(assignment, None if remove else terms, reason, student)
         elif student:
@@ -398,13 +405,17 @@ def history(
 
 def _timeline(book, assignment, student):
     """What happened, oldest first: (when, who, what)."""
+    from seqlab.grading import late
+
     events = []
     for at, by, submission, size in book.handed_in(assignment, student):
         kept = f"{size:,} bytes kept" if size is not None else "bytes not kept"
         events.append((at, by, f"collected submission {submission[:12]} ({kept})"))
     words = {"file": "the file's own time", "stamp": "a timestamp", "given": "told by the instructor"}
+    terms = late.terms_of(book.deadlines(assignment).get(""))
     for at, by, submission, when, how in book.time_entries(assignment, student):
-        events.append((at, by, f"submission {submission[:12]} was handed in at {when} ({words[how]})"))
+        came = late.moment(datetime.fromisoformat(when).astimezone(terms.due.tzinfo if terms else UTC))
+        events.append((at, by, f"submission {submission[:12]} was handed in at {came} ({words[how]})"))
     before = {}
     for at, record, key, by in book.gradings(assignment, student):
         events.append((at, by, _graded(record, before.get(record.submission), key)))
@@ -454,11 +465,10 @@ def _entry(entry):
 
 
 def _deadline_words(whose, terms, reason):
+    from seqlab.grading import late
+
     what = f"extension of {whose}" if whose else "deadline"
-    if terms is None:
-        told = f"{what} taken away"
-    else:
-        told = f"{what}: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in terms.items())
+    told = f"{what} taken away" if terms is None else f"{what}: {late.words(terms)}"
     return told + (f" ({reason})" if reason else "")
 
 

@@ -207,11 +207,23 @@ def test_a_deadline_is_set_shown_extended_and_taken_away(graded, capsys):
     assert "ada: due 2026-12-01 23:59 Europe/Rome; 10 % for each day begun." in out
     assert "handed in 3 h 1 min late: 10 %" in out
     out = call(capsys, "history", "ada", *OF)[1]
-    assert "extension of ada: due 2026-12-01T23:59:00+01:00, zone Europe/Rome (ill)" in out
+    assert "extension of ada: due 2026-12-01 23:59 Europe/Rome (ill)" in out
+    assert "was handed in at 2026-12-02 03:00 Europe/Rome (told by the instructor)" in out
     assert "late (handed in 3 h 1 min late: 10 %): 10 % taken" in out
     assert "due" not in call(capsys, *set_, "--remove")[1].splitlines()[0]
     out = call(capsys, *set_, "--student", "zoe", "--due", "2026-12-05 23:59", "--reason", "ill")[1]
     assert "zoe has handed in nothing yet" in out
+
+
+def test_times_are_read_on_the_clock_of_the_first_deadline(graded, capsys):
+    set_ = ("deadline", course.NAME)
+    call(capsys, *set_, "--due", "2026-12-01 23:59", "--zone", "Asia/Seoul")
+    assert "due 2026-12-03 23:59 Asia/Seoul" in call(capsys, *set_, "--due", "2026-12-03 23:59")[1]
+    out = call(capsys, *set_, "--student", "ada", "--due", "2026-12-05 12:00", "--reason", "ill")[1]
+    assert "ada: due 2026-12-05 12:00 Asia/Seoul" in out
+    (graded / "times.csv").write_text("student,time\nbob,2026-12-04 01:00\n")
+    call(capsys, "grade", "class", *OF, "--trusted", "--times", "times.csv")
+    assert "handed in 1 h 1 min late" in call(capsys, *set_, "--per-day", "10")[1]
 
 
 def test_entries_are_made_taken_back_and_shown_with_who_and_why(graded, capsys, monkeypatch):
