@@ -75,7 +75,7 @@ def grade_class(found, assignment, ledger, *, workers, trusted, progress, schedu
     -------
     fresh : how many were run now.
     """
-    from seqlab.grading.personal import sealed
+    from seqlab.grading.personal import own_copy
 
     variants, people, when, groups, done = _Variants(assignment, ledger, trusted), [], {}, {}, set()
     keeping, counting = [], {}
@@ -88,7 +88,7 @@ def grade_class(found, assignment, ledger, *, workers, trusted, progress, schedu
             people.append((student, record.submission))
             done.add((record.submission, key))
             continue
-        content = sealed(content, own.made_for) if own.made_for else content
+        content = own_copy(content, assignment, student)
         name = hashlib.sha256(content).hexdigest()
         people.append((student, name))
         counting.setdefault(key, []).append(name)

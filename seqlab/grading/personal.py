@@ -238,15 +238,24 @@ def personalise(assignment, student, content=None):
     return own
 
 
-def sealed(content, mark):
-    """Another student's notebook as it is kept for the one who handed it in: with her mark after it, in blanks.
+def own_copy(content, assignment, student):
+    """What a student handed in, as it is kept for her alone: bytes.
 
-    The two hand in the same bytes, and each must have a record of her own. Blanks after JSON change nothing. A file
-    that bears the seal already stays as it is.
+    Two students may hand in the same bytes and have different variants: each must have a record of her own. So a
+    notebook that does not bear her mark gets a seal: her mark after it, in blanks, which change nothing in JSON. One
+    that bears the seal already stays as it is; where nothing is personal everything does.
     """
-    seal = "".join(" " if bit == "0" else "\t" for bit in f"{int(mark, 16):064b}").encode()
+    from seqlab.grading.intake import NotANotebook, read
+
     wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]  # UTF-16, where a blank is two bytes
-    return content if wide or content.endswith(b"\n" + seal) else content + b"\n" + seal
+    if not is_template(assignment) or wide:
+        return content
+    mine = mark(assignment, student)
+    with contextlib.suppress(NotANotebook):
+        if mark_of(read(content)[0]) == mine:
+            return content
+    seal = b"\n" + "".join(" " if bit == "0" else "\t" for bit in f"{int(mine, 16):064b}").encode()
+    return content if content.endswith(seal) else content + seal
 
 
 # ---------------------------------------------------------------------------------------------------------- releases

@@ -151,6 +151,20 @@ def test_a_notebook_without_a_mark_is_nobody_elses(template, content):
     assert personal.personalise(template, "ada", content) == personal.personalise(template, "ada")
 
 
+def test_the_same_bytes_are_kept_for_each_student_apart(template, tmp_path):
+    content = handed_in(template, "ada")
+    assert personal.own_copy(content, template, "ada") == content
+    bobs, cems = (personal.own_copy(content, template, name) for name in ("bob", "cem"))
+    assert len({content, bobs, cems}) == 3
+    assert json.loads(bobs) == json.loads(cems) == json.loads(content)
+    assert personal.own_copy(bobs, template, "bob") == bobs, "graded again, it is the same submission"
+    bare = json.dumps(json.loads(content) | {"metadata": {}}).encode()
+    assert personal.own_copy(bare, template, "ada") != personal.own_copy(bare, template, "bob")
+    plain = sources.read_source(course.folder(tmp_path / "plain"))
+    assert personal.own_copy(content, plain, "bob") == content
+    assert personal.own_copy(b"\xff\xfe{\x00", template, "bob") == b"\xff\xfe{\x00"
+
+
 # --------------------------------------------------------------------------------------------------- class lists
 
 
@@ -240,7 +254,7 @@ def test_a_release_is_the_students_own(bundles, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.sandbox
-def test_a_class_is_graded_each_by_her_own_values(bundles, tmp_path):
+def test_a_class_is_graded_each_by_her_own_values(bundles, tmp_path, capsys):
     from seqlab.grading.ledger import Ledger
 
     template = build.load_bundle(bundles / course.NAME)
@@ -252,7 +266,7 @@ def test_a_class_is_graded_each_by_her_own_values(bundles, tmp_path):
     other = next(
         n for n in people if personal.chosen(template, n)["times"] != personal.chosen(template, "ada")["times"]
     )
-    (folder / f"{other}.ipynb").write_bytes(handed_in(template, "ada"))
+    (folder / f"{other}.ipynb").write_bytes((folder / "ada.ipynb").read_bytes())
     ledger = ["--ledger", str(tmp_path / "g.sqlite")]
     assert cli.main(["grade", str(folder), "--assignment", course.NAME, "--bundles", str(bundles), *ledger]) == 0
     with Ledger(tmp_path / "g.sqlite") as book:
@@ -265,3 +279,6 @@ def test_a_class_is_graded_each_by_her_own_values(bundles, tmp_path):
     states = {one.id: one.state for one in standings[other].record.checks}
     assert states["double-values"] is State.FAILED, "her own variant multiplies by another number"
     assert not standings["ada"].record.problems, "and nothing changes for the one whose notebook it was"
+    capsys.readouterr()
+    assert cli.main(["regrade", "--assignment", course.NAME, "--bundles", str(bundles), *ledger]) == 0
+    assert "Nothing to do: 3 records" in capsys.readouterr().out, "each is found again by her name"
