@@ -232,9 +232,8 @@ class _Class:
 
     def __init__(self, cluster, assignment, on_result):
         self.cluster, self.client, self.on_result = cluster, cluster.client, on_result
-        self.assignment, text = assignment, assignment.dumps()
-        self.hash = hashlib.sha256(text.encode()).hexdigest()
-        self.bundle = self.client.submit(_unpack, text, key=f"assignment-{self.hash}")
+        self.hash = assignment.digest.hex()
+        self.bundle = self.client.submit(_unpack, assignment.dumps(), key=f"assignment-{self.hash}")
         self.ended = queue.SimpleQueue()
         self.records, self.under_way = {}, {}  # task's key -> (keys of the items, submission, attempt, future)
         self.seen = time.monotonic()  # when there was a worker last

@@ -3,9 +3,11 @@
 Everything here is plain data that goes to JSON and back without loss.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 
@@ -128,6 +130,11 @@ class Assignment:
     def dumps(self):
         """This assignment as JSON text with sorted keys: its hash names it in the ledger."""
         return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+    @cached_property
+    def digest(self):
+        """The sha256 of `dumps`, in bytes; computed once, because the text takes as long as a cell."""
+        return hashlib.sha256(self.dumps().encode()).digest()
 
     @classmethod
     def loads(cls, text):
