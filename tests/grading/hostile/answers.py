@@ -449,6 +449,51 @@ def a_memory_bomb_in_many_processes():
     )
 
 
+@case(30)
+def a_memory_bomb_of_shared_pages():
+    return total(
+        """
+import mmap
+kept = [mmap.mmap(-1, 100 << 20) for _ in range(15)]
+for pages in kept: np.frombuffer(pages, np.uint8)[::4096] = 1
+time.sleep(1)
+return float(x.sum())
+"""
+    )
+
+
+@case(30)
+def a_memory_bomb_of_files_without_a_name():
+    return total(
+        """
+block, kept = bytes(10 << 20), []
+for _ in range(25):
+    kept.append(os.memfd_create("bomb"))
+    for _ in range(6): os.write(kept[-1], block)
+time.sleep(1)
+return float(x.sum())
+"""
+    )
+
+
+@case(30)
+def a_memory_bomb_of_segments_that_nobody_holds():
+    return total(
+        """
+import ctypes
+libc, size = ctypes.CDLL(None), 100 << 20
+libc.shmat.restype = ctypes.c_void_p
+for _ in range(15):
+    place = libc.shmat(libc.shmget(0, size, 0o1600), None, 0)
+    if place == ctypes.c_void_p(-1).value: raise MemoryError
+    ctypes.memset(place, 1, size)
+    libc.shmdt(ctypes.c_void_p(place))
+time.sleep(1)
+return float(x.sum())
+"""
+    )
+
+
 @case(31)
 def a_slow_leak():
     return total("kept = []\nwhile True:\n    kept.append(bytearray(b'x' * (8 << 20)))\n    time.sleep(0.001)")

@@ -50,7 +50,7 @@ CATALOGUE = {
     27: ("a daemon that goes on writing", NAMESPACE),
     28: ("a fork bomb", LIMITS),
     29: ("a thread bomb", LIMITS),
-    30: ("a memory bomb, in one process and in many", LIMITS + "; the whole sandbox's memory is watched"),
+    30: ("a memory bomb, in one process, in many, in none", LIMITS + "; the whole sandbox's memory is watched"),
     31: ("memory that leaks slowly, or meanwhile", LIMITS + "; the whole sandbox's memory is watched"),
     32: ("the disk filled", LIMITS),
     33: ("a great many files", LIMITS),
