@@ -21,7 +21,10 @@ def gradescope(
     personal: Annotated[str, typer.Option(help="What personal variants were released for: email or name.")] = "email",
     bundles: Bundles = BUNDLES,
 ):
-    """Write an autograder to upload to Gradescope; its image sandboxes and judges as `seqlab grade` does."""
+    """Write an autograder to upload to Gradescope; its image sandboxes and judges as `seqlab grade` does.
+
+    Example: seqlab gradescope 04_gated_units --to 04.zip --per-day 10 --most 50
+    """
     import json
 
     from seqlab.grading.build import load_bundle
