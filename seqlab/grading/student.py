@@ -27,11 +27,14 @@ from pathlib import Path
 
 from seqlab.grading import mistakes
 from seqlab.grading.model import Assignment, Record, State
+from seqlab.grading.plainly import plainly
 
 PATIENCE = 8.0  # seconds for one cell: a student who waits wants to know of an endless loop soon
 FILES = ("release.json", "expected.json")
 MARKS = {State.PASSED: "✓", State.NOT_RUN: "–"}  # all others: ✗
 WIDTH = 88
+PRINTED = 15  # lines of what an answer printed
+RAISED = re.compile(r"^[A-Za-z_]\w*(Error|Exception|Interrupt|Exit|Warning|StopIteration)\b.*")
 SHAPE = re.compile(r"\w*:? ?\w* ?\([\d, ]+\)")
 STYLE = """<style>
 .sqc{line-height:1.5;max-width:46rem;overflow-wrap:anywhere}
@@ -151,7 +154,7 @@ def run(content, folder, question=None, trusted=False):
     if question is not None:
         record.problems = [one for one in record.problems if "is not in the notebook" not in one]
     shown = replace(whole, checks=assignment.checks, manuals=assignment.manuals)
-    return Report(shown, record, _notes(assignment, answers, trusted))
+    return Report(shown, record, _notes(assignment, answers, trusted), sources=answers)
 
 
 def _notes(assignment, answers, trusted):
@@ -198,6 +201,7 @@ class Line:
     points: float
     hidden: bool = False
     told: str = ""  # what differs
+    plainly: str = ""  # the same in plain words, where that helps
     mistake: str = ""
     hint: str = ""
     called: str = ""
@@ -246,6 +250,7 @@ class Report:
     record: Record
     notes: list = field(default_factory=list)
     runs: dict = field(default_factory=dict)  # answer id -> "In [7]"
+    sources: dict = field(default_factory=dict)  # answer id -> what the student wrote
 
     @property
     def passed(self):
@@ -261,7 +266,9 @@ class Report:
             checks = [one for one in self.assignment.checks if one.answer == answer.id]
             if checks:
                 lines = [_line(check, results.get(check.id)) for check in checks]
-                printed = self.record.shown.get(answer.id, "").rstrip()
+                for line in lines:
+                    line.plainly = plainly(line.told, answer.stub, self.sources.get(answer.id, ""))
+                printed = _printed(self.record.shown.get(answer.id, ""), lines)
                 found.append(Question(answer.id, answer.title, number, lines, printed, self.runs.get(answer.id, "")))
         return found
 
@@ -291,13 +298,14 @@ class Report:
     def dumps(self):
         """This report as JSON text."""
         parts = {"assignment": self.assignment.dumps(), "record": self.record.dumps()}
-        return json.dumps(parts | {"notes": self.notes, "runs": self.runs})
+        return json.dumps(parts | {"notes": self.notes, "runs": self.runs, "sources": self.sources})
 
     @classmethod
     def loads(cls, text):
         """The inverse of `dumps`."""
         raw = json.loads(text)
-        return cls(Assignment.loads(raw["assignment"]), Record.loads(raw["record"]), raw["notes"], raw["runs"])
+        parts = raw["notes"], raw["runs"], raw["sources"]
+        return cls(Assignment.loads(raw["assignment"]), Record.loads(raw["record"]), *parts)
 
     def __repr__(self):
         return "\n".join(text for text, _ in told(self))
@@ -316,13 +324,31 @@ def _line(check, result):
     return line
 
 
+def _printed(text, lines):
+    """What the answer printed: without the exceptions, which the checks tell, and without saying the same twice."""
+    titles, blocks = {f"[{line.title}]" for line in lines}, [[""]]
+    for row in text.splitlines():
+        if row in titles:
+            blocks.append([row])
+        elif not RAISED.match(row):
+            blocks[-1].append(row)
+    kept = []
+    for head, *rows in blocks:
+        if any(row.strip() for row in rows) and rows not in [before for _, before in kept]:
+            kept.append((head, rows))
+    shown = [row for head, rows in kept for row in ([head] if head else []) + rows]
+    more = [f"... ({len(shown) - PRINTED} more lines)"] if len(shown) > PRINTED else []
+    return "\n".join(shown[:PRINTED] + more)
+
+
 def _parts(result, check):
     """A result's message in its parts: what differs, the mistake's name, the hint."""
     if result.mistake:
         before, _, after = result.message.partition(f"; this looks like: {result.mistake}")
         return before, result.mistake, after.removeprefix(". ")
     if check.hint and result.message.endswith(f". {check.hint}"):
-        return result.message.removesuffix(f". {check.hint}"), "", check.hint
+        before = result.message.removesuffix(f". {check.hint}")
+        return before, "", "" if before.startswith("the answer's own cell stopped") else check.hint
     return result.message, "", ""
 
 
@@ -348,21 +374,26 @@ COLORS = {"✓": "green", "✗": "red", "–": "yellow", " ": "dim"}
 
 
 def _told_question(question):
-    lines, said = [(f"{question.number}. {question.title}  ({question.id})", "bold")], []
+    lines, said = [(f"{question.number}. {question.title}  ({question.id})", "bold")], set()
     for line in question.lines:
         points = f"{'?' if line.hidden else f'{line.earned:g}'} / {line.points:g}"
         lines.append((f"  {line.mark} {line.state:8} {points:>6}  {line.title}", COLORS[line.mark]))
-        sentences = [_sentence(line.told)]
-        sentences.append(line.called and f"The check called {line.called}.")
-        sentences.append(line.mistake and f"This looks like: {line.mistake}.")
-        sentences.append(line.hint and f"Hint: {line.hint}")
-        if sentences != said:  # what holds for the whole answer is said once
-            lines += [one for text in sentences if text for one in _wrapped(text, " " * 6)]
-        said = sentences
+        if line.told in said and (line.plainly or line.state != "failed"):  # one fault, met by several checks
+            lines += _wrapped("The same as above.", " " * 6)
+            continue
+        lines += [row for text in _sentences(line) for row in _wrapped(text, " " * 6)]
+        said.add(line.told)
     if question.printed:
-        lines += [("  Your code printed or raised:", "")]
-        lines += [(f"      {text}", "") for text in question.printed.splitlines()[:30]]
+        lines += [("  Your code printed:", "")]
+        lines += [(f"      {text}", "") for text in question.printed.splitlines()]
     return lines
+
+
+def _sentences(line):
+    """What there is to say of a check, a sentence or two each."""
+    parts = [_sentence(line.told), line.plainly, line.called and f"The check called {line.called}."]
+    parts += [line.mistake and f"This looks like: {line.mistake}.", line.hint and f"Hint: {line.hint}"]
+    return [part for part in parts if part]
 
 
 def _sentence(text):
@@ -388,7 +419,7 @@ def page(report):
         parts.append(f"<details{opened}><summary>{head}{e(question.verdict)}{where}</summary>")
         parts += [f'<div class="b">{_html_line(line)}</div>' for line in question.lines]
         if question.printed:
-            parts.append(f'<div class="b">Your code printed or raised:<pre>{e(question.printed)}</pre></div>')
+            parts.append(f'<div class="b">Your code printed:<pre>{e(question.printed)}</pre></div>')
         parts.append("</details>")
     parts += [f'<p class="s">{e(sentence)}</p>' for sentence in report.written]
     return "".join([*parts, "</div>"])
@@ -399,7 +430,7 @@ def _html_line(line):
     tone = {"✓": "g", "✗": "r"}.get(line.mark, "s")
     points = f"{'?' if line.hidden else f'{line.earned:g}'} of {line.points:g}"
     text = f'<span class="m {tone}">{line.mark}</span>{e(line.title)} <span class="s">({line.state}, {points})</span>'
-    text += f"<br>{e(_sentence(line.told))}" if line.told else ""
+    text += f"<br>{e(_sentence(line.told))} {e(line.plainly)}" if line.told else ""
     text += f"<br>The check called <code>{e(line.called)}</code>." if line.called else ""
     text += f"<br><b>This looks like: {e(line.mistake)}.</b>" if line.mistake else ""
     return text + (f"<br><i>Hint:</i> {e(line.hint)}" if line.hint else "")
