@@ -108,7 +108,22 @@ def test_help_is_quick_and_imports_nothing_heavy():
 def test_help_names_every_command_in_its_group(capsys):
     status, out, _ = call(capsys, "--help")
     assert status == 0
-    for word in ("release", "check", "grade", "report", "adjust", "demo", "build", "bench", "doctor"):
+    for word in (
+        "release",
+        "check",
+        "grade",
+        "report",
+        "adjust",
+        "history",
+        "regrade",
+        "export",
+        "mark",
+        "deadline",
+        "demo",
+        "build",
+        "bench",
+        "doctor",
+    ):
         assert re.search(rf"│ {word}\s", out), word
     for group in ("For students", "For instructors", "For authors", "For this machine"):
         assert group in out
@@ -159,7 +174,7 @@ WRONG = {
     ),
     "adjust twice at once": (
         ["adjust", "ada", "--assignment", course.NAME, "--reason", "x", "--add", "1", "--late", "5"],
-        "Give exactly one of --add, --override and --late",
+        "Give exactly one of --add, --override, --late and --withdraw",
     ),
     "a demo of nothing": (["demo", "--folder", "empty", "--trusted"], "empty holds no assignment"),
 }
