@@ -5,6 +5,8 @@ earn. Every case changes the tiny assignment's right answers (double 3 points, t
 touch must keep its points.
 """
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqlab.grading.model import Outcome
@@ -36,10 +38,16 @@ class Case:
 
     number: int
     name: str
-    submission: bytes
+    make: Callable  # gives bytes, or a dict of answers
     score: float
     outcome: Outcome = Outcome.GRADED
     states: dict = field(default_factory=dict)  # check id -> State, where it matters which
+
+    @functools.cached_property
+    def submission(self):
+        """The bytes that are handed in."""
+        made = self.make()
+        return made if isinstance(made, bytes) else submission(made)
 
     @property
     def student(self):
@@ -51,10 +59,8 @@ def case(number, score=8.0, outcome=Outcome.GRADED, **states):
     """Register what a function makes: bytes, or a dict of answers. Underscores in check names stand for hyphens."""
 
     def register(function):
-        made = function()
         states_of = {name.replace("_", "-"): state for name, state in states.items()}
-        content = made if isinstance(made, bytes) else submission(made)
-        CASES.append(Case(number, function.__name__, content, score, outcome, states_of))
+        CASES.append(Case(number, function.__name__, function, score, outcome, states_of))
         return function
 
     return register
