@@ -3,8 +3,9 @@
     python confine.py SETTINGS       SETTINGS is JSON: kernel (what kernel.py takes), closed; or probe: true
 
 Permissions and the limits on that user are set outside. In here the process gives up what it could still gain: no
-program that runs as somebody else, no namespaces, no sockets but those of this machine's files, nothing of other
-processes' memory. Linux keeps to that for all that it starts, whatever its code does (seccomp(2)).
+program that runs as somebody else, no namespaces, no sockets but those of this machine's files, no memory that no
+process shows, nothing of other processes. Linux keeps to that for all that it starts, whatever its code does
+(seccomp, in section 2 of the manual).
 """
 
 import ctypes
@@ -26,11 +27,13 @@ FOREIGN = 0x40000000  # x86-64's second set of numbers begins here
 CLONE3 = 435  # its flags lie in memory, where a filter cannot look; the C library then takes clone(2)
 MACHINES = {
     "x86_64": (0xC000003E, {"socket": 41, "clone": 56}, {
+        "memfd_create": 319, "memfd_secret": 447,
         "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "unshare": 272, "setns": 308, "mount": 165,
         "umount2": 166, "pivot_root": 155, "chroot": 161, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323,
         "keyctl": 250, "add_key": 248, "request_key": 249, "shmget": 29, "msgget": 68, "semget": 64, "mq_open": 240,
     }),
     "aarch64": (0xC00000B7, {"socket": 198, "clone": 220}, {
+        "memfd_create": 279, "memfd_secret": 447,
         "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "unshare": 97, "setns": 268, "mount": 40,
         "umount2": 39, "pivot_root": 41, "chroot": 51, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
         "keyctl": 219, "add_key": 217, "request_key": 218, "shmget": 194, "msgget": 186, "semget": 190, "mq_open": 180,

@@ -95,11 +95,22 @@ def _as(who, home, seed=None):
 # ---------------------------------------------------------------------------------------------- closed modules
 
 
+def places(module):
+    """Where a module lies: in this Python, and perhaps once more in a folder of packages that it does not use."""
+    found, used = list(sandbox.locate(module)), {os.path.realpath(folder) for folder in sys.path}
+    for root in dict.fromkeys(("/usr", "/usr/local", sys.base_prefix)):
+        for folder in sorted(Path(root).glob("lib*/python3*/*-packages")):
+            if os.path.realpath(folder) not in used:
+                place = folder.joinpath(*module.split("."))
+                found += [path for path in (place, *place.parent.glob(f"{place.name}.*")) if path.exists()]
+    return found
+
+
 def close(modules):
     """Let nobody but root read these modules; give what `reopen` takes."""
     modes = []
     for module in modules:
-        for path in sandbox.locate(module):
+        for path in places(module):
             modes.append((path, stat.S_IMODE(path.stat().st_mode)))
             path.chmod(modes[-1][1] & 0o700)
     return modes
@@ -237,9 +248,9 @@ class KernelProcess:
         """Bytes of memory that the processes of its user hold now, as far as this can be read."""
         total = 0
         for pid in _processes(self.user.pw_uid) if self.process else ():
-            with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/statm") as pages:
-                _, resident, shared, *_ = map(int, pages.read().split())
-                total += (resident - shared) * os.sysconf("SC_PAGESIZE")
+            with contextlib.suppress(OSError, ValueError, KeyError), open(f"/proc/{pid}/status") as status:
+                held = dict(line.split(":") for line in status if line.startswith("Rss"))
+                total += sum(int(held[kind].split()[0]) << 10 for kind in ("RssAnon", "RssShmem"))
         return total
 
 

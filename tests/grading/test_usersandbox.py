@@ -115,6 +115,17 @@ def test_closing_takes_the_permissions_away_and_opening_gives_the_same_back(tmp_
     assert modes() == [0o755, 0o640]
 
 
+def test_a_second_copy_that_this_python_does_not_use_is_closed_too(tmp_path, monkeypatch):
+    folder = tmp_path / "lib" / "python3.99" / "site-packages"
+    (folder / "scipy" / "special").mkdir(parents=True)
+    (folder / "torch.py").write_text("x = 1")
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
+    assert folder / "scipy" / "special" in usersandbox.places("scipy.special")
+    assert folder / "torch.py" in usersandbox.places("torch")
+    monkeypatch.syspath_prepend(folder)
+    assert folder / "scipy" / "special" not in usersandbox.places("scipy.special")
+
+
 @pytest.fixture
 def unprobed():
     """Ask anew, before and after."""
