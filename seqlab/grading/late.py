@@ -10,7 +10,7 @@ import io
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -198,6 +198,19 @@ def terms_of(*given):
     zone = zone_named(whole["zone"])
     more = {name: whole[name] for name in ("grace", "per_day", "most", "refuse_after") if name in whole}
     return Terms(datetime.fromisoformat(whole["due"]).astimezone(zone), **more)
+
+
+def extended(terms, own):
+    """The terms that hold for one student: those of all, with her extension; it never takes time away.
+
+    Parameters
+    ----------
+    terms, own : dicts as `given_terms` makes them, or None: of all, and of her extension.
+    """
+    whole, hers = terms_of(terms), terms_of(terms, own)
+    if whole and hers.due.astimezone(UTC) < whole.due.astimezone(UTC):  # the deadline of all was moved past it
+        return replace(hers, due=whole.due)
+    return hers
 
 
 def _end_of(terms, days):

@@ -833,7 +833,7 @@ class Ledger:
         return [
             _standing(
                 student, submission, records.get(submission), entries.get(student, []), questions,
-                times.get((student, submission)), late.terms_of(deadlines.get(""), deadlines.get(student)),
+                times.get((student, submission)), late.extended(deadlines.get(""), deadlines.get(student)),
             )
             for student, submission in self.latest(assignment)
         ]  # fmt: skip

@@ -311,7 +311,7 @@ def _show_deadline(console, book, assignment, student):
     _said(console, f"{assignment}: {terms.sentence if terms else 'no deadline'}.")
     for name, own in sorted(given.items()):
         if name:
-            _said(console, f"{name}: {late.terms_of(given.get(''), own).sentence}.")
+            _said(console, f"{name}: {late.extended(given.get(''), own).sentence}.")
     standings = book.standings(assignment)
     if student and student not in {one.student for one in standings}:
         _said(console, f"Note: {student} has handed in nothing yet; look that the name is the one in the report.")

@@ -399,6 +399,15 @@ def test_an_extension_is_for_one_student_alone_and_keeps_the_other_terms(filled)
     assert score(filled) == 3
 
 
+def test_moving_the_deadline_of_all_past_an_extension_costs_nobody_time(filled):
+    filled.note_submissions(course.NAME, [("ada", "a" * 64)], {"ada": at(9)})
+    filled.set_deadline(course.NAME, late.given_terms(**DUE))
+    filled.set_deadline(course.NAME, late.given_terms("2026-12-05 12:00", "UTC"), "ill", "ada")
+    assert score(filled) == 3
+    filled.set_deadline(course.NAME, late.given_terms("2026-12-10 12:00", "UTC"))
+    assert score(filled) == 5
+
+
 def test_a_penalty_by_hand_stands_in_place_of_the_computed_one(filled):
     filled.note_submissions(course.NAME, [("ada", "a" * 64)], {"ada": at(2)})
     filled.set_deadline(course.NAME, late.given_terms(**DUE))

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from seqlab.grading import feedback, intake, marking, student
 from seqlab.grading.ledger import Ledger, LedgerError, face, total
@@ -155,6 +157,28 @@ def test_two_texts_are_told_and_copies_and_untouched_cells_are_not(assignment):
 def test_an_assignment_without_written_questions_has_no_texts(tmp_path):
     plain = written.read_source(course.folder(tmp_path))
     assert intake.written(b"no notebook at all", plain) == ({}, [])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+)
+CELL = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from(["why", "double", ""]) | JSON,
+        "cell_type": st.sampled_from(["markdown", "code"]) | JSON,
+        "metadata": st.just({"seqlab": {"role": "manual", "id": "why"}}) | JSON,
+        "source": st.text() | st.sampled_from([STUB, "<!-- answer: why -->x"]) | st.lists(st.text()) | JSON,
+    },
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(CELL | JSON, max_size=6))
+def test_whatever_the_cells_hold_the_text_is_a_text_or_a_problem_is_told(assignment, cells):
+    texts, problems = intake.written(written.notebook(cells), assignment)
+    assert all(isinstance(text, str) and text == text.strip() for text in texts.values())
+    assert texts or problems == ["the written answer 'why' is not in the notebook: its cell was deleted"]
 
 
 def taken(assignment, submission):

@@ -11,8 +11,9 @@ from seqlab.grading.classes import grade_class
 from seqlab.grading.ledger import Ledger
 from seqlab.grading.model import Outcome, State
 from seqlab.grading.regrading import regrade
+from seqlab.grading.releasing import filled, release_notebook
 from seqlab.grading.source import read_source
-from tests.grading import course
+from tests.grading import course, written
 
 P, F = State.PASSED, State.FAILED
 MORE = {"workers": 1, "trusted": True, "progress": lambda *_: None}
@@ -154,3 +155,26 @@ def test_another_outcome_is_told(book, assignment, judged, monkeypatch):
     monkeypatch.setattr(run, "grade_many", attention)
     done = regrade(replace(assignment, title="Other"), book, students=("bob",), **MORE)
     assert [(one.check, one.old, one.new) for one in done.changes] == [("outcome", "graded", "needs attention")]
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_the_real_engine_grades_what_was_kept_by_the_assignment_as_it_is_now(tmp_path):
+    made = written.assignment(tmp_path)
+    solutions = {one.id: one.solution for one in made.answers} | {"why": "Order does not matter."}
+    wrong = solutions | {"double": "def double(x):\n    return x + x + 1e-3"}
+    release, more = release_notebook(made), MORE | {"trusted": False}
+    found = [("ada", filled(release, solutions), ""), ("bob", filled(release, wrong), "")]
+    with Ledger(tmp_path / "grades.sqlite") as book:
+        grade_class(found, made, book, **more)
+        assert scores(book) == {"ada": 7, "bob": 2}
+        assert book.standings(course.NAME)[0].pending == ("why",)
+        book.mark(course.NAME, [("bob", "why", {"idea": 3, "example": 0}, "")])
+        lenient = tuple(replace(one, atol=0.01) for one in made.checks)
+        done = regrade(replace(made, checks=lenient), book, **more)
+        assert (done.rose, done.fell, len(done.again)) == (["bob"], [], 2)
+        assert [(one.check, one.old, one.new) for one in done.changes] == [
+            ("double-values", "failed, 0 of 2", "passed, 2 of 2"),
+            ("double-hidden", "failed, 0 of 3", "passed, 3 of 3"),
+            ("", "5 of 11", "10 of 11"),
+        ]
