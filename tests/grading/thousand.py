@@ -250,8 +250,9 @@ def run(home, cases, bundle, *, workers, kills, seed, quiet=False):
             limit, delay = instants[len(deaths)] if len(deaths) < kills else None, rng.uniform(0, 2)
             while process.poll() is None:
                 reap(process)
-                bar.update(kept(ledger) - bar.n)
-                if limit is not None and bar.n >= limit:
+                done = kept(ledger)
+                bar.update(done - bar.n)
+                if limit is not None and done >= limit:
                     time.sleep(delay)
                     break
                 time.sleep(0.1)
@@ -329,6 +330,8 @@ def measure(source, count, *, workers=2, kills=3, seed=0, keep=None, quiet=False
             (home / "class" / f"{case.student}.ipynb").write_bytes(case.content)
         seconds, deaths = run(home, cases, bundle, workers=workers, kills=kills, seed=seed, quiet=quiet)
         wrong, standings, again = verify(home, cases, assignment, workers=workers, deaths=deaths)
+        if len(deaths) != kills:
+            wrong.append(f"it was killed {len(deaths)} times, not {kills}: the class was too small")
     records = [one.record for one in standings.values() if one.record]
     libraries = ("numpy", "nbval", "pytest", "ipykernel", "jupyter-client", "pyzmq")
     return {
