@@ -280,28 +280,28 @@ def thousand(found):
     yield f"The assignment was `{found['assignment']}`. `python -m tests.grading.thousand` does it again."
 
 
-def mutants(found):
-    """How many mutants of each assignment's solutions the checks notice, as lines of MyST."""
-    from seqlab.grading.mutation import markdown
+MEASURED = {"side_by_side": side_by_side, "thousand": thousand}  # from NAME.json; any other is a table in NAME.md
 
-    yield from markdown(found).splitlines()
+
+def measured(name, folder=BOOK.parent / "seqlab" / "grading" / "measurements"):
+    """What was measured of the grader: the file, and what it tells as text of MyST."""
+    path = folder / f"{name}{'.json' if name in MEASURED else '.md'}"
+    if not path.is_file():
+        return path, "This has not been measured yet."
+    text = path.read_text(encoding="utf-8")
+    return path, "\n".join(MEASURED[name](json.loads(text))) if name in MEASURED else text
 
 
 class Measured(SphinxDirective):
-    """`{measured} name`: what was measured of the grader, from `seqlab/grading/measurements/name.json`."""
+    """`{measured} name`: what was measured of the grader, from the files in `seqlab/grading/measurements`."""
 
     has_content = False
     required_arguments = 1
 
     def run(self):
-        name = self.arguments[0]
-        path = BOOK.parent / "seqlab" / "grading" / "measurements" / f"{name}.json"
+        path, text = measured(self.arguments[0])
         self.env.note_dependency(str(path))
-        told = {"side_by_side": side_by_side, "thousand": thousand, "mutants": mutants}[name]
-        lines = ["This has not been measured yet."]
-        if path.is_file():
-            lines = told(json.loads(path.read_text(encoding="utf-8")))
-        return self.parse_text_to_nodes("\n".join(lines))
+        return self.parse_text_to_nodes(text)
 
 
 class Printed(SphinxDirective):

@@ -8,7 +8,6 @@ import pytest
 
 from seqlab.notebooks import ROOT
 
-MEASUREMENTS = ROOT / "seqlab" / "grading" / "measurements"
 GUIDE = (ROOT / "book" / "appendix" / "instructors-guide.md").read_text(encoding="utf-8")
 ASKED = re.findall(r"^```\{measured\} (\S+)$", GUIDE, re.MULTILINE)
 SAMPLES = {
@@ -39,8 +38,16 @@ def rows(lines):
 
 def test_the_guide_asks_only_for_what_can_be_told(course):
     assert sorted(ASKED) == ["mutants", "side_by_side", "thousand"]
+    assert set(course.MEASURED) < set(ASKED)
+
+
+def test_what_is_missing_is_said_and_a_table_is_taken_as_it_is(course, tmp_path):
     for name in ASKED:
-        assert callable(getattr(course, name))
+        assert course.measured(name, tmp_path)[1] == "This has not been measured yet."
+    (tmp_path / "mutants.md").write_text("| a |\n|---|\n", encoding="utf-8")
+    (tmp_path / "thousand.json").write_text(json.dumps(SAMPLES["thousand"]), encoding="utf-8")
+    assert course.measured("mutants", tmp_path) == (tmp_path / "mutants.md", "| a |\n|---|\n")
+    assert "1,000" in course.measured("thousand", tmp_path)[1]
 
 
 def test_the_quickest_stands_out(course):
@@ -55,9 +62,10 @@ def test_lost_and_wrong_records_would_be_seen(course):
 
 @pytest.mark.parametrize("name", ASKED)
 def test_what_was_measured_fits_its_table(course, name):
-    path = MEASUREMENTS / f"{name}.json"
+    path, text = course.measured(name)
     if not path.is_file():
         pytest.skip(f"{path.relative_to(ROOT)} has not been measured")
-    told = list(getattr(course, name)(json.loads(path.read_text(encoding="utf-8"))))
-    assert len({len(row) for row in rows(told[: told.index("")] if "" in told else told)}) == 1
-    assert not re.search(r"\bnan\b|None", "\n".join(told))
+    for table in text.split("\n\n"):
+        assert len({len(row) for row in rows(table.splitlines())}) <= 1
+    assert rows(text.splitlines())
+    assert not re.search(r"\bnan\b|None", text)
