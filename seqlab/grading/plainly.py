@@ -9,6 +9,12 @@ ARRAY = r"an? [\w ]+ of shape \(([\d, ]*)\) and dtype (\w+)"
 SHAPES = re.compile(f"it should be {ARRAY}, it is {ARRAY}")
 RULES = (
     (r"it is None\b", "Your function gives nothing back: is there a `return`?"),
+    (r"'NoneType' object", "Something here is None: is there a `return` in each function?"),
+    (r"^it ended the process", "Something in your code ends Python itself, such as exit() or os._exit()."),
+    (
+        r"array split does not result in an equal division",
+        "np.split cuts along axis 0 unless you give another, and the size there must be a multiple of the parts.",
+    ),
     (r"it was still running after", "Is there a loop that never ends?"),
     (r"raised NotImplementedError", "The line `raise NotImplementedError` is still there: put your code in its place."),
     (

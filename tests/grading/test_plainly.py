@@ -36,6 +36,9 @@ def raised(source):
         ("np.ones((2, 3))[0, 5]", "Axis 1 has the places 0 to 3 - 1, and place 5 was asked for"),
         ("range(np.ones(3))", "One number is needed"),
         ("a = np.ones(2)\na.flags.writeable = False\na[0] = 1", "make a copy first"),
+        ("np.split(np.ones((2, 12)), 3)", "cuts along axis 0 unless you give another"),
+        ("x = None\nx[0]", "Something here is None"),
+        ("a, b = None", "look at what the function must return"),
         ("1 / 0", ""),
         ("{}['x']", ""),
         ("np.nothing_like_this_at_all", "Check the spelling."),
@@ -79,4 +82,5 @@ def test_a_name_that_is_missing_is_found_nearby():
 
 
 def test_a_loop_without_an_end_is_asked_for():
+    assert "ends Python itself" in plainly("it ended the process")
     assert plainly("it was still running after 8 s") == "Is there a loop that never ends?"

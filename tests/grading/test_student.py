@@ -154,6 +154,26 @@ def test_the_text_says_first_what_passes_and_then_what_differs(report):
     assert max(map(len, lines)) <= 100
 
 
+def test_one_fault_is_told_once_for_all_the_checks_that_meet_it(source):
+    told = "the answer's own cell stopped before its end: SyntaxError: expected ':' (line 2 of the answer 'double')"
+    checks = [CheckResult(name, "double", State.ERROR, 0.0, 1.0, told) for name in ("double-values", "double-hidden")]
+    checks += [CheckResult("total-values", "total", State.PASSED, 2.0, 2.0)]
+    text = repr(student.Report(source, Record("00_tiny", "0", 0, Outcome.GRADED, checks)))
+    assert text.count("expected ':'") == 1
+    assert text.count("Python cannot read this line") == 1
+    assert text.count("The same as above.") == 1
+
+
+def test_what_was_printed_is_shown_without_exceptions_and_cut(source, report):
+    printed = "[double values]\nhello\nValueError: 3 (line 2 of the answer 'double')\n[total]\n" + "x\n" * 40
+    report.record.shown = {"double": printed}
+    shown = report.questions[0].printed.splitlines()
+    assert shown[:2] == ["[double values]", "hello"]
+    assert "ValueError" not in "".join(shown)
+    assert shown[-1] == f"... ({43 - student.PRINTED} more lines)"
+    assert len(shown) == student.PRINTED + 1
+
+
 def test_a_shape_stays_on_one_line():
     text = "a " * 40 + "x: float64 (2, 3), b"
     assert any("x: float64 (2, 3)" in line for line, _ in student._wrapped(text, ""))
