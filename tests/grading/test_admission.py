@@ -26,7 +26,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="places are held by L
 def machine(root, files, available=8 * GIGABYTE):
     """A made-up machine: /proc/meminfo and other files below a folder."""
     if available is not None:
-        files = {"proc/meminfo": f"MemTotal: 99999999 kB\nMemAvailable:   {available // 1024} kB\nHugePages: 0\n"} | files
+        lines = f"MemTotal: 99999999 kB\nMemAvailable:   {available // 1024} kB\nHugePages: 0\n"
+        files = {"proc/meminfo": lines} | files
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
