@@ -39,6 +39,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = {"double-hidden": 4, "total-hidden": (3, 2), "softmax-large": (2, 4)}  # check -> the shape of its inputs
 ONE_BY_ONE = ("the_process_ended", "hidden_inputs_captured_and_printed", "values_emitted_twice", "a_cell_magic")
+SECONDS = 4.0  # for a cell: a right answer that prints a lot must come through on a machine with other work
 GRADER_MB = 400  # of memory that no process of the grader may ever have taken
 LEFT = re.compile(r"left-behind|unpickled|trap\.py|kept\.py|mallory")
 
@@ -97,7 +98,7 @@ def graded():
     with tempfile.TemporaryDirectory(prefix="sq") as place:
         place = Path(place)
         folder = make_class(place / "class")
-        bundle = make_bundle(place / "bundles", make_assignment())
+        bundle = make_bundle(place / "bundles", make_assignment(SECONDS))
         here = {name: place / name for name in ("tmp", "home", "cwd")}
         for path in here.values():
             path.mkdir()
@@ -152,7 +153,7 @@ def test_everybody_in_the_folder_earns_what_is_declared(graded):
 
 
 def test_every_honest_record_is_what_it_is_alone(graded):
-    assignment, seen = make_assignment(), 0
+    assignment, seen = make_assignment(SECONDS), 0
     for student, content in graded.folder.contents.items():
         if student.endswith("-neighbour"):
             assert grade(content, assignment).dumps() == graded.records[student].dumps(), student
@@ -163,7 +164,7 @@ def test_every_honest_record_is_what_it_is_alone(graded):
 @pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_a_hostile_record_is_what_it_is_alone(graded, name):
     case = next(case for case in CASES if case.name == name)
-    assert grade(case.submission, make_assignment()).dumps() == graded.records[case.student].dumps()
+    assert grade(case.submission, make_assignment(SECONDS)).dumps() == graded.records[case.student].dumps()
 
 
 # ------------------------------------------------------------------------------------- nothing is left
@@ -224,8 +225,9 @@ def _secrets(assignment, seed, patch):
 
 
 def test_no_hidden_input_and_no_expected_value_is_told(graded, monkeypatch):
-    assignment, everywhere, found = make_assignment(), "\n".join(graded.tables.values()), {}
+    assignment, everywhere, found = make_assignment(SECONDS), "\n".join(graded.tables.values()), {}
     everywhere = re.sub(r"T\d\d:\d\d:\d\d\.\d+", "T", everywhere)  # times: their digits are anybody's
+    everywhere = " ".join(set(re.findall(r"[\w.+/=-]{8,}", everywhere)))
     for student, record in graded.records.items():
         if record.outcome is Outcome.REFUSED:
             continue
