@@ -26,7 +26,7 @@ WINDOW = 4  # of so many neighbouring runs at least one is kept
 LEAST = 3  # an answer with fewer fingerprints is too short to be compared
 SMALL = 5  # in a smaller class the median pair may be the copy: nothing is taken off
 FEW = 8  # so many telling fingerprints count half
-THRESHOLD = 0.6  # pairs at least so unusual are told; measured: copies in disguise 0.75 and more
+THRESHOLD = 0.6  # pairs at least so unusual are told; measured: copies in disguise 0.89 and more
 OWN_NAMES = re.compile(r"\.(\w+)\s*[-+*/@%|&^]{0,2}=(?!=)|\b(?:def|class)\s+(\w+)")
 
 
@@ -112,18 +112,35 @@ class Print:
     places: dict[int, tuple[int, ...]]
 
 
+def _blocks(source, found):
+    """Where functions, classes and what stands between them begin and end: pairs of numbers of tokens.
+
+    No run goes over such a border, so that another order of functions changes nothing.
+    """
+    begins, defined = [0], False
+    for number, token in enumerate(found):
+        if (token.start and source[token.start - 1] != "\n") or token.symbol in (")", "]", "}"):
+            continue
+        defines = token.symbol in ("def", "class", "async") or source[token.start] == "@"
+        if number and (defines or defined):
+            begins.append(number)
+        defined = defines
+    return list(zip(begins, [*begins[1:], len(found)], strict=True))
+
+
 def fingerprint(source, common=frozenset()):
     """Winnow an answer; `common` are hashes that everybody was given."""
     from copydetect.utils import winnow
 
-    found = tokens(source)
-    hashes, places = runs(found), {}
-    if len(hashes):
-        window = min(WINDOW, len(hashes))
-        picked, where = winnow(hashes, window, remove_duplicates=False)
+    found, places = tokens(source), {}
+    for begin, end in _blocks(source, found):
+        hashes = runs(found[begin:end])
+        if not len(hashes):
+            continue
+        picked, where = winnow(hashes, min(WINDOW, len(hashes)), remove_duplicates=False)
         for value, place in zip(picked.tolist(), map(int, where), strict=True):
             if value not in common:
-                places.setdefault(value, []).append(place)
+                places.setdefault(value, []).append(begin + place)
     return Print(source, tuple(found), {value: tuple(where) for value, where in places.items()})
 
 
@@ -190,7 +207,7 @@ class Comparison:
     """What comparing a class gave."""
 
     questions: list[Question]
-    pairs: list[Pair]  # all that stand above the threshold, highest first
+    pairs: list[Pair]  # those told: alike as a whole, highest first; then those alike in one answer
     works: list[Work]
     prints: dict[str, dict[int, Print]]  # answer id -> number of the work -> its fingerprints
     threshold: float
@@ -319,7 +336,7 @@ def compare(works, assignment, threshold=THRESHOLD, progress=None):
 
 
 def _pairs(works, layers, told, threshold):
-    """The pairs above the threshold, in all or in one answer; highest first."""
+    """The pairs above the threshold: as a whole, highest first, then in one answer."""
     sizes, alikes, medians = np.zeros(told.shape), np.zeros(told.shape), np.zeros(told.shape)
     best = np.zeros(told.shape)
     for alike, rare, size, median in layers.values():
@@ -339,9 +356,12 @@ def _pairs(works, layers, told, threshold):
             if not np.isnan(layer[i, j])
         }
         pairs.append(Pair(works[i], works[j], float(alike[i, j]), float(whole[i, j]), parts))
-    return sorted(
-        pairs, key=lambda pair: (-max(pair.above, pair.single[0]), -pair.above, pair.one.student, pair.other.student)
-    )
+
+    def order(pair):
+        whole = pair.above if pair.above >= threshold else 0.0
+        return -whole, -pair.single[0], pair.one.student, pair.other.student
+
+    return sorted(pairs, key=order)
 
 
 def groups(pairs):
@@ -417,7 +437,7 @@ def _pair(number, pair, comparison, numbers):
     titles = {question.id: question for question in comparison.questions}
     parts = [
         f'<h2 class="pair" id="pair-{number}">{_name(pair.one)} and {_name(pair.other)}'
-        f"<span>{_percent(max(pair.above, pair.single[0]))}</span></h2>"
+        f"<span>{_percent(pair.above if pair.above >= comparison.threshold else pair.single[0])}</span></h2>"
     ]
     same = [name for name in pair.parts if pair.one.answers[name] == pair.other.answers[name]]
     letter = f" {len(same)} of them to the letter." if same else ""
@@ -502,4 +522,6 @@ def _pair_table(comparison):
             f'<tr><th scope="row">{linked}</th><td class="number">{_percent(pair.likeness)}</td>'
             f'<td class="number">{_percent(pair.above)}</td><td>{most}</td></tr>'
         )
-    return table("Pairs", "Pairs of students, the most unusual first", ["pair"], ["common"], head, rows)
+    return table(
+        "Pairs", "Whole notebooks first, then single answers, the most unusual first", ["pair"], ["common"], head, rows
+    )

@@ -6,8 +6,9 @@ import unicodedata
 
 import pytest
 
+from seqlab import cli
 from seqlab.grading import class_report, feedback
-from seqlab.grading.ledger import Adjustment, Standing, face
+from seqlab.grading.ledger import Adjustment, Key, Ledger, Standing, face
 from seqlab.grading.model import Outcome, State
 from seqlab.grading.source import read_source
 from tests.browser import axe, chromium, overflow, serve, visit
@@ -297,6 +298,20 @@ def test_the_report_says_what_waits_for_marks(shown):
 
 def test_an_empty_class_has_a_report(shown):
     assert "0 submissions: none" in words(feedback.class_page(shown, []))
+
+
+def test_the_command_takes_a_class_list(tmp_path, capsys):
+    assignment = read_source(course.folder(tmp_path))
+    with Ledger(tmp_path / "g.sqlite") as book:
+        record = course.record("one", (P, P, P))
+        book.add(record, Key(book.note_assignment(assignment), "grader", "environment"))
+        book.note_submissions(course.NAME, [("ada", "one")])
+    (tmp_path / "class.csv").write_text("student,group\nada,1\nbob,2\n", encoding="utf-8")
+    command = ["report", "--ledger", str(tmp_path / "g.sqlite"), "--to", str(tmp_path / "out"), "--roster"]
+    assert cli.main([*command, str(tmp_path / "class.csv")]) == 0
+    assert "Not handed in 1 bob" in words((tmp_path / "out" / course.NAME / "report.html").read_text())
+    assert cli.main([*command, str(tmp_path / "none.csv")]) == 2
+    assert "There is no class list" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import ast
 import random
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -242,6 +243,27 @@ def test_only_what_students_wrote_is_taken(assignment):
     works, unread = take(submitted, assignment)
     assert [(work.student, list(work.answers)) for work in works] == [("ada", ["double"])]
     assert unread == ["bob", "cem"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["01_recurrent_step_by_step", "04_gated_units", "11_trigger_words"])
+def test_of_an_assignments_own_answers_the_copies_come_first(name):
+    """A class that chooses blindly among the declared answers; two of it are copied in disguise."""
+    home = Path(__file__).parents[2] / "assignments" / name
+    assignment, rng = source.read_source(home), random.Random(1)
+    declared = source.read_variants(home, assignment)
+    texts = {answer.id: [answer.solution] for answer in assignment.answers}
+    for variant in (*declared.right, *declared.wrong):
+        texts[variant.answer].append(variant.source)
+    works = [
+        Work(f"s{n:02}", {answer: disguised(rng.choice(some), n) for answer, some in texts.items()}) for n in range(25)
+    ]
+    copies = [Work(f"copy{n}", {a: disguised(text, 50 + n) for a, text in works[n].answers.items()}) for n in (3, 8)]
+    found = compare([*works, *copies], assignment)
+    assert sorted(pairs(found)[:2]) == [("s03", "copy3"), ("s08", "copy8")]
+    assert all(pair.above > 0.75 for pair in found.pairs[:2])
+    assert all(pair.above < 0.75 for pair in found.pairs[2:])
+    assert len(found.pairs) < 0.1 * len(works) ** 2 / 2, "and of the others few are told"
 
 
 # ----------------------------------------------------------------------------------------------- the page
