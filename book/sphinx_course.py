@@ -270,8 +270,7 @@ def thousand(found):
     """How a large class was graded, as lines of MyST."""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["mix"].items())
     count, killed = f"{found['submissions']:,}", len(found["killed"])
-    yield f"| a class of {count}: {kinds} | |"
-    yield "|---|---:|"
+    yield from (f"A class of {count} was made: {kinds}.", "", "| what became of it | count |", "|---|---:|")
     yield f"| times that the command was killed at a random moment, and started again | {killed} |"
     yield f"| records | {found['records']:,} |"
     yield f"| scores as declared | {found['as_declared']:,} |"

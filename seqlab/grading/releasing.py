@@ -33,7 +33,7 @@ def _for_nbgrader(cells, assignment):
     a task and counts its points too. Text and provided cells are locked; what students may play with is not.
     """
     roles = {cell.id: cell.role for cell in assignment.cells}
-    points = {one.id: one.points for one in (*assignment.checks, *getattr(assignment, "manuals", ()))}
+    points = {one.id: one.points for one in (*assignment.checks, *assignment.manuals)}
     for cell in cells:
         text = cell["cell_type"] == "markdown"
         role = roles.get(cell["id"], "text" if text else "demo")

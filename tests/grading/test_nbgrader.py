@@ -97,7 +97,7 @@ def test_every_release_keeps_to_nbgraders_schema(source):
     notebook = release_notebook(assignment)
     refuse(notebook)
     worth = sum(told(cell).get("points", 0) for cell in notebook["cells"])
-    assert worth == assignment.points + sum(one.points for one in getattr(assignment, "manuals", ()))
+    assert worth == assignment.points + sum(one.points for one in assignment.manuals)
 
 
 def test_each_role_becomes_what_nbgrader_calls_it(tmp_path):
