@@ -109,7 +109,7 @@ def to_csv(face, standings):
                 number(one.late),
                 _grading(one),
                 *(number(one.earned(name)) for name in parts),
-                one.handed_in.isoformat() if one.handed_in else "",
+                one.handed_in.isoformat(timespec="seconds") if one.handed_in else "",
                 str(len(one.pending)),
                 one.submission[:12],
                 safe("; ".join(notes(one))),
