@@ -214,7 +214,7 @@ def _calls(node):
 
 
 def _keywords(node):
-    given = [one for one in node.keywords if one.arg]
+    given = [one for one in node.keywords if one.arg and one.arg not in KEPT_KEYWORDS]
     for position, keyword in enumerate(node.keywords):
         rest = [*node.keywords[:position], *node.keywords[position + 1 :]]
         if keyword.arg in ("axis", "dim"):

@@ -46,49 +46,71 @@ def _changed(value, change):
 def _low(value):
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return value.astype(np.float32)
-    if type(value) is np.float64:
-        return np.float32(value)
-    return float(np.float32(value)) if type(value) is float else value
+    return np.float32(value) if type(value) is np.float64 else value
 
 
-def _float32(function):
-    """The function with float32 arrays going in and coming out; arrays that it changes in place are changed."""
-
-    @functools.wraps(function)
-    def call(*args, **named):
-        copies = []
-
-        def low(value):
-            if not (isinstance(value, np.ndarray) and value.dtype == np.float64):
-                return value
-            copy = value.astype(np.float32)
-            copies.append((value, copy, copy.copy()))
-            return copy
-
-        with np.errstate(over="ignore"):
-            args, named = _changed(args, low), _changed(named, low)
-            found = _changed(function(*args, **named), _low)
-        for given, copy, before in copies:
-            if copy.tobytes() != before.tobytes():
-                given[...] = copy
-        return found
-
-    return call
+def _lower(value):
+    return float(np.float32(value)) if type(value) is float else _low(value)
 
 
-def _torch(function):
-    """The function with tensors coming out in place of arrays and NumPy numbers."""
+def _outermost(call):
+    """A wrapped function whose own calls of other wrapped functions meet them bare: the form is one from outside."""
+
+    @functools.wraps(call)
+    def once(function, args, named):
+        if _depth:
+            return function(*args, **named)
+        _depth.append(call)
+        try:
+            return call(function, args, named)
+        finally:
+            _depth.pop()
+
+    return once
+
+
+_depth = []
+
+
+@_outermost
+def _as_float32(function, args, named):
+    copies = []
+
+    def low(value):
+        if not (isinstance(value, np.ndarray) and value.dtype == np.float64):
+            return value
+        copy = value.astype(np.float32)
+        copies.append((value, copy, copy.copy()))
+        return copy
+
+    with np.errstate(over="ignore"):
+        found = function(*_changed(args, low), **_changed(named, low))
+        found = _changed(found, _lower if copies else _low)  # plain numbers in, plain numbers out: Python's floats
+    for given, copy, before in copies:
+        if copy.tobytes() != before.tobytes():
+            given[...] = copy
+    return found
+
+
+@_outermost
+def _as_torch(function, args, named):
     import torch
 
     def tensor(value):
         numeric = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc"
         return torch.tensor(value) if numeric else value
 
-    @functools.wraps(function)
-    def call(*args, **named):
-        return _changed(function(*args, **named), tensor)
+    return _changed(function(*args, **named), tensor)
 
-    return call
+
+def _float32(function):
+    """The function with float32 arrays going in and coming out; arrays that it changes in place are changed."""
+    return functools.wraps(function)(lambda *args, **named: _as_float32(function, args, named))
+
+
+def _torch(function):
+    """The function with tensors coming out in place of arrays and NumPy numbers."""
+    return functools.wraps(function)(lambda *args, **named: _as_torch(function, args, named))
 
 
 forms = {"float32": _float32, "torch": _torch}

@@ -123,6 +123,8 @@ def _encode(value, budget, depth):
     if kind is np.ndarray:
         return _encode_array(value, budget)
     torch = sys.modules.get("torch")
+    if kind is getattr(torch, "Size", None):  # what a tensor's shape is: a tuple of ints
+        return _encode(tuple(value), budget, depth)
     tensors = getattr(torch, "Tensor", None), getattr(getattr(torch, "nn", None), "Parameter", None)
     if kind in tensors:
         return _encode_tensor(value, torch, budget)
@@ -448,14 +450,14 @@ def _tolerance(e, a, wanted, had, rule):
 def _rounded(numbers):
     """Whether these float64 numbers show that they were computed in float32.
 
-    All fit into its 24 binary digits, and one that is not whole needs more than SHORT of them. By chance a float64
-    number looks like this once in half a milliard times.
+    All fit into its 24 binary digits, and one that is no count needs more than SHORT of them. By chance a float64
+    number looks like this once in 500 million times.
     """
     parts = np.ascontiguousarray(numbers).reshape(-1)
     parts = parts.view(np.float64) if parts.dtype.kind == "c" else parts.astype(np.float64)
     parts = parts[np.isfinite(parts)]
     bits = parts.view(np.uint64)
-    long = (bits & np.uint64(2 ** (53 - SHORT) - 1) != 0) & (parts != np.rint(parts))
+    long = (bits & np.uint64(2 ** (53 - SHORT) - 1) != 0) & ((parts != np.rint(parts)) | (np.abs(parts) > 2**24))
     return bool(not (bits & np.uint64(2**29 - 1)).any() and long.any())
 
 

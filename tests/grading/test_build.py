@@ -10,7 +10,7 @@ import pytest
 from seqlab.grading import build as builds
 from seqlab.grading import source
 from seqlab.grading.model import Assignment
-from seqlab.grading.trial import Worker, attempt
+from seqlab.grading.trial import Worker, attempt, attempts
 from seqlab.grading.values import decode
 from seqlab.notebooks import text_of
 from tests.grading import course
@@ -398,3 +398,102 @@ def test_trials_do_not_disturb_each_other(worker, home):
 def test_what_an_answer_prints_is_kept_up_to_a_limit(worker, home):
     trial = tried(worker, home, {"double": "print('word ' * 10_000)\ndef double(x):\n    return 2 * x"})
     assert 3_000 < len(trial.shown["double"]) <= 4_000
+
+
+def test_many_answers_are_tried_from_one_beginning(worker, home):
+    assignment = source.read_source(home)
+    expected = tried(worker, home, {}).values
+    own = [check for check in assignment.checks if check.answer == "double"]
+    right, wrong, endless, dies, raises = (
+        f"def double(x):\n    {line}"
+        for line in (
+            "return 2 * x",
+            "return x + 2",
+            "while True: pass",
+            "import os; os._exit(0)",
+            "raise ValueError(x)",
+        )
+    )
+    sources = (right, wrong, endless, dies, raises, right)
+    found = attempts(
+        worker, assignment, "double", [(one, own) for one in sources], 1, expected, seconds=30, processor=0.5
+    )
+    assert [trial.verdicts for trial in (found[0], found[5])] == [{"double-values": "", "double-hidden": ""}] * 2
+    assert all(found[1].verdicts[check.id] for check in own)
+    assert [found[n].states["double-values"] for n in (2, 3, 4)] == ["timeout", "died", "error"]
+
+
+def test_a_mutant_is_put_to_no_more_checks_than_notice_it(worker, home):
+    assignment = source.read_source(home)
+    expected = tried(worker, home, {}).values
+    own = [check for check in assignment.checks if check.answer == "double"]
+    wrong = "def double(x):\n    return x + 2"
+    (first,) = attempts(worker, assignment, "double", [(wrong, own)], 1, expected, stop=1)
+    (both,) = attempts(worker, assignment, "double", [(wrong, own)], 1, expected, stop=2)
+    assert (list(first.verdicts), list(both.verdicts)) == (["double-values"], ["double-values", "double-hidden"])
+
+
+def test_an_earlier_check_is_passed_whatever_a_later_answer_does(worker, home):
+    assignment = source.read_source(home)
+    expected = tried(worker, home, {}).values
+    (trial,) = attempts(worker, assignment, "running", [("def running(xs): 1 / 0", assignment.checks)], 1, expected)
+    assert trial.verdicts == {"double-values": "", "double-hidden": ""}
+    assert trial.states == {"running-values": "error"}
+
+
+# ------------------------------------------------------------------------------- mutants and unusual answers
+
+
+def explained(*mutants):
+    return "".join(f'[[survivor]]\nmutant = "{mutant}"\nwhy = "to see"\n' for mutant in mutants)
+
+
+def test_a_mutant_that_lives_needs_a_reason(tmp_path):
+    weak = 'rng = inputs("running-values")\nemit(len(running(rng.normal(size=4))))\nemit(rng.normal())'
+    told = failures(tmp_path, course.cells(running_values={"source": weak}), variants=None)
+    assert "the mutant 'running:3:change-number' lives, and nothing says why; check more, or declare it in" in told
+    assert "else [[survivor]] with mutant = 'running:3:change-number' and why" in told
+
+
+def test_a_survivor_that_is_noticed_or_is_no_mutant_is_named(tmp_path):
+    told = failures(tmp_path, variants=explained("double:3:mul-to-div", "double:99:nothing"))
+    assert (
+        "[[survivor]] 'double:3:mul-to-div' is declared to live, but 'double-values', 'double-hidden' notices" in told
+    )
+    assert "[[survivor]] 'double:99:nothing' is no mutant of the solution; remove it" in told
+
+
+def test_the_report_on_mutants_counts_what_each_check_is_worth(bundle):
+    found = json.loads((bundle / "instructor" / "mutants.json").read_text())
+    assert found["noticed"] == found["counted"] == len(found["mutants"]) > 8
+    assert {one["state"] for one in found["mutants"]} == {"noticed"}
+    checks = {one["id"]: one for one in found["checks"]}
+    assert checks["double-values"]["noticed"] == sum(one["answer"] == "double" for one in found["mutants"])
+    alone = [one["id"] for one in found["mutants"] if one["by"] == ["running-values"]]
+    assert (
+        checks["running-values"]["alone"] == len(alone) == sum(one["answer"] == "running" for one in found["mutants"])
+    )
+    page = (bundle / "instructor" / "mutants.html").read_text()
+    assert f"{found['noticed']} of {found['counted']} noticed" in page
+    assert "an arithmetic operator became another one" in page
+
+
+def test_a_check_that_minds_float32_is_named_unless_its_question_rules_it_out(tmp_path, no_kernel):
+    dtype = (
+        'rng = inputs("double-values")\nemit(str(double(rng.normal(size=3)).dtype))\nemit(double(rng.normal(size=3)))'
+    )
+    cells = course.cells(double_values={"source": dtype})
+    told = failures(tmp_path / "a", cells)
+    assert "the solution of 'double' in float32 does not pass the check 'double-values' ([0]" not in told
+    assert "the solution of 'double' in float32 does not pass the check 'double-values'" in told
+    ruled = '\n[[unusual]]\nanswer = "double"\nkind = "float32"\nchecks = ["double-values"]\nwhy = "its dtype is asked for"\n'
+    home = course.folder(tmp_path / "b", cells, course.VARIANTS + ruled)
+    assert builds.build(home, tmp_path / "out", with_engine=False, with_mutants=False)
+    told = failures(tmp_path / "c", variants=course.VARIANTS + ruled)
+    assert "[[unusual]] 'double' 'float32' is declared, but it passes double-values; remove that" in told
+
+
+def test_a_wrong_answer_that_hides_behind_float32_is_named_unless_the_check_insists(tmp_path, no_kernel):
+    slight = course.VARIANTS.replace("return x + 2", "return x * (2 + 1e-5)")
+    told = failures(tmp_path / "a", variants=slight)
+    assert "the wrong answer 'adds two' loses nothing at seed 1 when it is computed in float32" in told

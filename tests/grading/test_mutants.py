@@ -6,7 +6,7 @@ import difflib
 import pytest
 
 from seqlab.grading.model import Answer
-from seqlab.grading.mutants import mutants
+from seqlab.grading.mutants import mutants, plain
 
 STUB = "# answer: a\ndef a(x, W, h):\n    '''Doc 1 + 1.'''\n    raise NotImplementedError('a')"
 
@@ -48,6 +48,32 @@ EXAMPLES = {
     "a:3:if-true": ("if W: x = h", "if True: x = h"),
     "a:3:and-to-or": ("return x and W", "return x or W"),
     "a:3:pow-to-mul": ("return x ** 2", "return x * 2"),
+    "a:3:drop-first-term": ("return x @ W + h", "return h"),
+    "a:3:drop-factor": ("return x * W", "return x"),
+    "a:3:drop-first-factor": ("return x * W", "return W"),
+    "a:3:drop-call": ("return np.tanh(x)", "return x"),
+    "a:3:drop-convert": ("return list(x)", "return x"),
+    "a:3:drop-keyword": ("return f(x, where=W)", "return f(x)"),
+    "a:3:drop-axis": ("return x.sum(axis=0)", "return x.sum()"),
+    "a:3:drop-filter": ("return [y for y in x if y]", "return [y for y in x]"),
+    "a:3:drop-condition": ("return x and W", "return W"),
+    "a:3:drop-last-condition": ("return x and W", "return x"),
+    "a:3:index-one-more": ("for t in x: f(h[:, t])", "for t in x: f(h[:, t + 1])"),
+    "a:3:target-index-one-less": ("for t in x: h[t] = W", "for t in x: h[t - 1] = W"),
+    "a:3:target-index-one-more": ("for t in x: h[t] = W", "for t in x: h[t + 1] = W"),
+    "a:3:slice-start-later": ("return x[:h]", "return x[1:h]"),
+    "a:3:slice-end-earlier": ("return x[:h]", "return x[:h - 1]"),
+    "a:3:slice-end-earlier:2": ("return x[1:] + W[1:]", "return x[1:] + W[1:-1]"),
+    "a:3:drop-step": ("return x[::-1]", "return x[:]"),
+    "a:3:swap-later-arguments": ("return f(1, x, W)", "return f(1, W, x)"),
+    "a:3:swap-keywords": ("return f(a=x, b=W)", "return f(a=W, b=x)"),
+    "a:4:break-to-continue": ("for t in x:\n        break", "for t in x:\n    continue"),
+    "a:4:continue-to-break": ("for t in x:\n        continue", "for t in x:\n    break"),
+    "a:3:lt-to-ge:2": ("return 0 < x < W", "return 0 < x >= W"),
+    "a:3:zeros-to-ones": ("h = np.zeros(3)", "h = np.ones(3)"),
+    "a:3:true-to-false": ("return x.sum(axis=0, keepdims=True)", "return x.sum(axis=0, keepdims=False)"),
+    "a:3:0-to-1": ("return x.sum(0)", "return x.sum(1)"),
+    "a:3:logaddexp-to-maximum": ("return np.logaddexp(x, W)", "return np.maximum(x, W)"),
 }
 
 
@@ -58,6 +84,26 @@ def test_each_kind_of_mistake_is_made(name):
     found = made(before)
     assert name in found, sorted(found)
     assert "\n".join(line[4:] for line in found[name].splitlines()[2:]) == body
+
+
+def test_each_kind_has_a_name_in_words_and_a_family():
+    kinds = {name.split(":")[2] for name in EXAMPLES}
+    families = {plain(kind)[0] for kind in kinds}
+    assert families == {
+        "operators", "signs", "missing terms", "comparisons", "indices and slices", "ranges", "axes", "arguments",
+        "copies", "numbers", "initial values and sums", "flags (keepdims and others)", "functions",
+    }  # fmt: skip
+    assert plain("drop-term") == ("missing terms", "the last term of a sum is dropped")
+    assert plain("augment-add-to-sub") == ("operators", "an arithmetic operator became another one")
+    assert plain("12-to-13") == ("numbers", "a whole number is one more or one less")
+    assert plain("sum-to-mean")[0] == "functions"
+
+
+def test_a_mutant_tells_its_kind_and_line():
+    answer = Answer("a", "A", "def a(x, W, h):\n    '''Doc 1 + 1.'''\n    return x * W", STUB)
+    for mutant in mutants(answer):
+        assert mutant.id.startswith(f"a:{mutant.line}:{mutant.kind}")
+        assert mutant.line == 3
 
 
 def test_nothing_is_changed_outside_the_solution_nor_in_docstrings_and_errors():

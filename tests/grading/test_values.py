@@ -162,6 +162,8 @@ def test_a_class_that_lies_about_its_name_is_only_named():
         (torch.zeros(2, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.float16), True),
         (torch.zeros(2, dtype=torch.float16), torch.zeros(2, dtype=torch.bfloat16), False),
         (torch.ones(2), torch.nn.Parameter(torch.ones(2)), True),
+        ((2, 3), torch.ones(2, 3).shape, True),
+        ((2, 3), torch.ones(3, 2).shape, False),
         (torch.ones(2, 3).T, torch.ones(3, 2), True),
     ],
 )
