@@ -41,7 +41,7 @@ from seqlab.grading.source import read_source, read_variants
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "seqlab" / "grading" / "measurements" / "thousand.json"
 ASSIGNMENT = "01_recurrent_step_by_step"
-CELL_SECONDS, MEMORY_MB = 3.0, 1024  # less than in earnest, so that endless and greedy answers do not take hours
+CELL_SECONDS, MEMORY_MB = 5.0, 1024  # less than in earnest, so that endless and greedy answers do not take hours
 SHARES = {"endless": 0.03, "hostile": 0.05, "damaged": 0.10, "right": 0.12, "untouched": 0.02}  # the rest is wrong
 GONE_SECONDS = 30.0  # for what a killed command left to end itself
 SUBREAPER = 36  # prctl: orphans of our processes become ours, so that we see them
