@@ -265,7 +265,7 @@ def _wrong_answers(face, records):
         )
         rows = [
             f'<tr><th scope="row">{prose(one.name)}<small>{prose(one.question)}</small></th>'
-            f'<td class="number">{one.students}</td><td>{", ".join(map(prose, one.checks))}</td>'
+            f'<td class="number">{one.students}</td><td>{"; ".join(map(prose, one.checks))}</td>'
             f"<td>{prose(one.hint)}</td></tr>"
             for one in found
         ]

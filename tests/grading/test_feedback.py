@@ -212,7 +212,7 @@ def test_recognised_mistakes_are_counted_by_student_with_their_hint(shown):
     assert found.checks == ("values of double", "double keeps its input")
     page = feedback.class_page(shown, [Standing(record.submission, record, ()) for record in records])
     assert "Of 3 students with a wrong value 2 gave the values of a mistake" in words(page)
-    assert "adds two Doubling 2 values of double, double keeps its input x * 2." in words(page)
+    assert "adds two Doubling 2 values of double; double keeps its input x * 2." in words(page)
 
 
 def test_a_student_is_told_what_her_answer_looks_like_and_how_it_was_called(shown):
