@@ -40,6 +40,10 @@ MACHINES = {
     }),
 }  # fmt: skip
 SINCE = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}  # the same number everywhere
+UNSEEN = {  # memory that no limit and no process's size shows: memfd_create, memfd_secret, shmget
+    "x86_64": (0xC000003E, 319, 447, 29),
+    "aarch64": (0xC00000B7, 279, 447, 194),
+}
 FILES, INTERFACES = 1, 16  # AF_UNIX, AF_NETLINK: ZeroMQ ends the process where it cannot ask which interfaces there are
 
 
@@ -72,6 +76,19 @@ def program(machine):
     ]
     steps.append(allow)
     return b"".join(struct.pack("HBBI", *step) for step in steps)
+
+
+def without_unseen_memory(machine):
+    """A filter that refuses no more than memory which cannot be seen; empty for a processor that is not known."""
+    if machine not in UNSEEN:
+        return b""
+    architecture, *numbers = UNSEEN[machine]
+    no, allow = (GIVE, 0, 0, REFUSE | errno.EPERM), (GIVE, 0, 0, ALLOW)
+    steps = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, architecture), (GIVE, 0, 0, KILL)]
+    steps += [(LOAD, 0, 0, NUMBER), (AT_LEAST, 0, 1, FOREIGN), no]
+    for number in numbers:
+        steps += [(EQUAL, 0, 1, number), no]
+    return b"".join(struct.pack("HBBI", *step) for step in (*steps, allow))
 
 
 def confine():

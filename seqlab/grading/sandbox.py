@@ -11,6 +11,7 @@ import functools
 import importlib.machinery
 import json
 import os
+import platform
 import secrets
 import select
 import shutil
@@ -21,6 +22,8 @@ import sys
 import sysconfig
 import tempfile
 from pathlib import Path
+
+from seqlab.grading import confine
 
 PACKAGE = Path(__file__).resolve().parent.parent  # seqlab
 KERNEL = PACKAGE / "grading" / "kernel.py"
@@ -168,6 +171,14 @@ def _python_folders():
     return sorted(f for f in outer if not f.is_relative_to("/usr") and f.exists())
 
 
+def _other_packages(folders):
+    """Folders of packages that this Python does not use: a closed module may lie there once more."""
+    used = {os.path.realpath(folder) for folder in sys.path}
+    roots = (*map(Path, ("/usr", "/usr/local")), *folders)
+    found = {place for root in roots for place in root.glob("lib*/python3*/*-packages")}
+    return sorted(place for place in found if place.is_dir() and os.path.realpath(place) not in used)
+
+
 def wrapped(command, closed, environment=None, nesting=False):
     """Wrap a command in the sandbox.
 
@@ -194,6 +205,8 @@ def wrapped(command, closed, environment=None, nesting=False):
         arguments += ["--unshare-user", "--uid", "1000", "--gid", "1000", *last]
     # Linux lets a nested sandbox have its own /proc only where the one before is whole, which bubblewrap's is not
     arguments += ["--bind", "/proc", "/proc"] if nesting else ["--proc", "/proc"]
+    if refused := confine.without_unseen_memory(platform.machine()):
+        arguments += ["--seccomp", _file(refused, files)]
     arguments += ["--dev", "/dev"]
     for path, size in PLACES.items():  # first: the course may lie under /tmp or /home
         arguments += ["--perms", "1777", "--size", str(size * MEGABYTE), "--tmpfs", path]
@@ -219,6 +232,8 @@ def wrapped(command, closed, environment=None, nesting=False):
     arguments += ["--ro-bind", str(PACKAGE), str(PACKAGE), "--tmpfs", str(grading)]
     for name in NEEDED:
         arguments += ["--ro-bind", str(grading / name), str(grading / name)]
+    for unused in _other_packages(folders):
+        arguments += ["--perms", "0755", "--tmpfs", str(unused), "--remount-ro", str(unused)]
     arguments += ["--remount-ro", str(grading), *masks(closed, files)]
     arguments += ["--chdir", HOME, "--clearenv"]
     settings = {"HOME": HOME, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TMPDIR": "/tmp", "TZ": "UTC"}
@@ -329,9 +344,9 @@ def _resident(first):
     for pid in waiting:
         with contextlib.suppress(OSError, ValueError):
             if pid != first:
-                with open(f"/proc/{pid}/statm") as pages:
-                    _, resident, shared, *_ = map(int, pages.read().split())
-                total += (resident - shared) * os.sysconf("SC_PAGESIZE")
+                with open(f"/proc/{pid}/status") as status:
+                    held = dict(line.split(":") for line in status if line.startswith("Rss"))
+                total += sum(int(held[kind].split()[0]) << 10 for kind in ("RssAnon", "RssShmem"))
             for thread in os.listdir(f"/proc/{pid}/task"):
                 with open(f"/proc/{pid}/task/{thread}/children") as children:
                     waiting += map(int, children.read().split())
