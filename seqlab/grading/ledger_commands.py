@@ -493,7 +493,7 @@ def mark(
 
     Example: seqlab mark --assignment 05_word_vectors_and_bias --from marking/what-remains.csv
 
-    Example: seqlab mark ada --assignment 05_word_vectors_and_bias --give idea=2 --comment "well put"
+    Example: seqlab mark ada --assignment 05_word_vectors_and_bias --give why=2 --comment "well put"
     """
     ways = [bool(student), to is not None, from_ is not None]
     if sum(ways) > 1:
@@ -514,7 +514,7 @@ def mark(
             for name in chosen:
                 _write_marking(console, book, assignment, questions[name], prompts.get(name, ""), to, force)
         elif from_ is not None:
-            _take_marks(console, book, assignment, [questions[name] for name in chosen], from_)
+            return _take_marks(console, book, assignment, [questions[name] for name in chosen], from_)
         elif student:
             if len(chosen) > 1:
                 names = ", ".join(questions)
@@ -522,6 +522,7 @@ def mark(
             _mark_one(console, book, assignment, questions[chosen[0]], student, give or [], comment)
         else:
             _show_marking(console, book, assignment, [questions[name] for name in chosen])
+    return 0
 
 
 def _prompts(assignment, bundles):
@@ -550,7 +551,7 @@ def _write_marking(console, book, assignment, question, prompt, to, force):
     table, page = _folder(to) / f"{question['id']}.csv", to / f"{question['id']}.html"
     if table.exists() and not force:
         known = {one.code: one for one in found}
-        for line, code, items, said in marking.read_csv(table, question):
+        for line, code, items, said, _ in marking.read_csv(table, question):
             if code not in known or (items, said) != (known[code].items, known[code].comment):
                 raise ValueError(
                     f"{table} holds marks that were not taken (line {line}): take them with --from, or use --force."
@@ -570,7 +571,8 @@ def _take_marks(console, book, assignment, questions, path):
     question = (named or questions)[0]
     found = _texts(book, assignment, question)
     before = {one.student: one for one in found}
-    marks = marking.taken(marking.read_csv(path, question), found, path)
+    entries = [one for made in book.entries(assignment).values() for one in made if one.kind == "rubric"]
+    marks, crossed = marking.taken(marking.read_csv(path, question), found, path, entries)
     new = book.mark(assignment, [(student, question["id"], items, said) for student, items, said in marks])
     after = {one.student: one for one in _texts(book, assignment, question)}
     rows = [
@@ -580,7 +582,10 @@ def _take_marks(console, book, assignment, questions, path):
     ]
     if rows:
         _table(console, question["title"], ("code", "marks before", "marks now", "points"), rows, numbers=("points",))
+    if crossed:
+        _table(console, "Not taken: marked otherwise since this table was written", ("code", "why"), crossed)
     _said(console, f"{_noun(new, 'answer')} marked, {len(marks) - new} as before; {_waiting(after, question)}.")
+    return 1 if crossed else 0
 
 
 def _items(items):

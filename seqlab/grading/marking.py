@@ -6,6 +6,8 @@
 A code stands for one student's text as it was handed in last. When she hands in another text, the code is no longer
 known and marks for it are refused, so that nobody gets marks for what was not read. Codes are for fairness: whoever
 holds the ledger can find out whose they are. They are made of letters alone, because spreadsheets change numbers.
+A table also says which entry's marks stood in it when it was written: what somebody marked since is never overwritten
+by a copy that did not show it.
 """
 
 import csv
@@ -17,7 +19,6 @@ from pathlib import Path
 from seqlab.grading.exports import FORMULA, LONGEST_ROSTER, MARK, number, plain, safe
 
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghkmnprstw")
-COLUMNS = ("code", "comment", "text")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Text:
     text: str
     items: dict  # rubric item -> points, of the marks so far
     comment: str
+    entry: int = 0  # the number of these marks in the ledger; 0 where there are none
+    by: str = ""  # who gave them
 
 
 def code_of(question, student, text):
@@ -51,8 +54,8 @@ def texts(standings, question, marks):
         text = one.text(question)
         if text.strip():
             so_far = marks.get(one.student)
-            items, said = (dict(so_far.items), so_far.reason) if so_far else ({}, "")
-            found.append(Text(code_of(question, one.student, text), one.student, text, items, said))
+            had = (dict(so_far.items), so_far.reason, so_far.number, so_far.by) if so_far else ({}, "")
+            found.append(Text(code_of(question, one.student, text), one.student, text, *had))
     return sorted(found, key=lambda one: one.code)
 
 
@@ -60,10 +63,10 @@ def to_csv(question, found):
     """The table to fill in, as CSV text with a byte-order mark; what is marked already stands in it."""
     out, items = io.StringIO(), [one["id"] for one in question["rubric"]]
     table = csv.writer(out, lineterminator="\r\n")
-    table.writerow(["code", *items, "comment", "text"])
+    table.writerow(["code", *items, "comment", "text", "entry"])
     for one in found:
         points = [number(one.items[item]) if item in one.items else "" for item in items]
-        table.writerow([one.code, *points, safe(one.comment), safe(one.text)])
+        table.writerow([one.code, *points, safe(one.comment), safe(one.text), one.entry or ""])
     return MARK + out.getvalue()
 
 
@@ -72,7 +75,7 @@ def read_csv(path, question):
 
     Returns
     -------
-    lines : list of (line number, code, {item: points}, comment); lines without marks and comment are left out.
+    lines : list of (line number, code, {item: points}, comment, entry); lines without marks and comment are left out.
 
     Raises
     ------
@@ -106,7 +109,8 @@ def read_csv(path, question):
             if code in seen:
                 raise ValueError(f"{where} has the code {code!r} again: keep one line for each code.")
             seen.add(code)
-            lines.append((table.line_num, code, items, said))
+            entry = (row.get("entry") or "").strip()
+            lines.append((table.line_num, code, items, said, int(entry) if entry.isdecimal() else 0))
     except csv.Error as wrong:
         raise ValueError(f"{path} is no CSV file ({wrong}): write the table again and fill it in.") from None
     return lines
@@ -132,21 +136,39 @@ def _said(cell):
     return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(FORMULA) else text
 
 
-def taken(lines, found, path):
-    """The marks of a table as the ledger takes them: (student, {item: points}, comment).
+def taken(lines, found, path, entries=()):
+    """The marks of a table as the ledger takes them.
+
+    Parameters
+    ----------
+    lines : as `read_csv` gives them.
+    found : as `texts` gives them now.
+    entries : the marks in the ledger, Adjustments.
+
+    Returns
+    -------
+    marks : list of (student, {item: points}, comment).
+    crossed : list of (code, sentence): texts that somebody marked otherwise since the table was written; their lines
+        are left out. A line that is as it was written says nothing, and is left out silently.
 
     Raises
     ------
     ValueError
         when a code stands for no text: it was mistyped, or the student has handed in another text since.
     """
-    known, marks = {one.code: one.student for one in found}, []
-    for line, code, items, said in lines:
+    known, marks, crossed = {one.code: one for one in found}, [], []
+    shown = {one.number: (dict(one.items), one.reason) for one in entries}
+    for line, code, items, said, entry in lines:
         if code not in known:
             told = f"{path} line {line} has the code {plain(code)!r}, which stands for no text handed in last"
             raise ValueError(f"{told}: nothing was taken; write the table again, the text may have been replaced.")
-        marks.append((known[code], items, said))
-    return marks
+        now = known[code]
+        if entry == now.entry or (items, said) == (now.items, now.comment):
+            marks.append((now.student, items, said))
+        elif (items, said) != shown.get(entry):
+            given = ", ".join(f"{item} {number(points)}" for item, points in now.items.items())
+            crossed.append((code, f"{now.by or 'somebody'} marked it since: {given or 'a comment alone'}"))
+    return marks, crossed
 
 
 def page(face, question, prompt, found):

@@ -254,7 +254,7 @@ def test_a_class_is_marked_by_a_table(graded, capsys):
     assert written.QUESTION in (graded / "marking" / "why.html").read_text()
     table = graded / "marking" / "why.csv"
     lines = table.read_text(encoding="utf-8-sig").splitlines()
-    filled_in = [lines[0], *(line.replace(",,,", ",3,1,fine,") for line in lines[1:])]
+    filled_in = [lines[0], *(line.replace(",,,,", ",3,1,fine,") for line in lines[1:])]
     table.write_text("\n".join(filled_in), encoding="utf-8")
     status, _, complaint = call(capsys, *MARKED, "--to", "marking")
     assert status == 2
@@ -263,7 +263,14 @@ def test_a_class_is_marked_by_a_table(graded, capsys):
     assert status == 0
     assert "2 answers marked, 0 as before; none waits for marks." in out
     assert "0 answers marked, 2 as before" in call(capsys, *MARKED, "--from", table)[1]
-    assert call(capsys, *MARKED, "--to", "marking")[0] == 0
+    call(capsys, *MARKED, "bob", "--give", "idea=0")
+    changed = table.read_text(encoding="utf-8").replace(",3,1,fine,", ",2,1,fine,")
+    (graded / "why.csv").write_text(changed, encoding="utf-8")
+    status, out, _ = call(capsys, *MARKED, "--from", "why.csv")
+    assert status == 1
+    assert "Not taken: marked otherwise since this table was written" in out
+    assert call(capsys, *MARKED, "--to", "marking", "--force")[0] == 0
+    call(capsys, *MARKED, "ada", "--give", "idea=3")
     out = call(capsys, "history", "ada", *OF)[1]
     assert "marks of why, 4 points (example 1, idea 3): fine" in out
     assert "now has 11 of 11" in call(capsys, *MARKED, "ada")[1]

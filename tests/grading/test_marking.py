@@ -298,8 +298,8 @@ def test_page_and_table_hold_every_text_and_no_name(book, question):
     assert "<script" not in page
     assert page.count("<h2") == 3
     head, *lines = rows(table)
-    assert head == ["code", "idea", "example", "comment", "text"]
-    assert {line[-1] for line in lines} == {TEXTS["ada"], "Because.", "'=1+2 <b>x"}
+    assert head == ["code", "idea", "example", "comment", "text", "entry"]
+    assert {line[-2] for line in lines} == {TEXTS["ada"], "Because.", "'=1+2 <b>x"}
     assert [line[0] for line in lines] == sorted(line[0] for line in lines)
     assert all(line[0].isalpha() and line[0].isascii() for line in lines), "no spreadsheet takes a code for a number"
 
@@ -312,7 +312,7 @@ def write_table(path, question, found, marks, cut=","):
     table.writerow(head)
     codes = {one.code: one.student for one in found}
     for line in lines:
-        table.writerow([line[0], *marks.get(codes[line[0]], line[1:4]), line[4]])
+        table.writerow([line[0], *marks.get(codes[line[0]], line[1:4]), *line[4:]])
     path.write_text(out.getvalue(), encoding="utf-8-sig")
 
 
@@ -321,7 +321,7 @@ def test_a_table_that_was_filled_in_is_taken(book, question, tmp_path, cut):
     path = tmp_path / "why.csv"
     write_table(path, question, texts(book), {"ada": ("2,5", "1", "good"), "bob": ("", "", "")}, cut)
     lines = marking.read_csv(path, question)
-    assert marking.taken(lines, texts(book), path) == [("ada", {"idea": 2.5, "example": 1}, "good")]
+    assert marking.taken(lines, texts(book), path) == ([("ada", {"idea": 2.5, "example": 1}, "good")], [])
 
 
 def test_marks_come_back_from_the_table_as_they_were(book, question, tmp_path):
@@ -329,8 +329,24 @@ def test_marks_come_back_from_the_table_as_they_were(book, question, tmp_path):
     give(book, "bob", {"idea": 1})
     path = tmp_path / "why.csv"
     path.write_text(marking.to_csv(question, texts(book)), encoding="utf-8")
-    marks = marking.taken(marking.read_csv(path, question), texts(book), path)
+    marks, _ = marking.taken(marking.read_csv(path, question), texts(book), path)
     assert book.mark(course.NAME, [(student, "why", items, said) for student, items, said in marks]) == 0
+
+
+def test_a_copy_of_the_table_never_overwrites_what_it_did_not_show(book, question, tmp_path):
+    give(book, "ada", {"idea": 1, "example": 1})
+    give(book, "bob", {"idea": 1, "example": 1})
+    path = tmp_path / "why.csv"
+    write_table(path, question, texts(book), {"bob": ("2", "1", ""), "<eve>": ("0", "0", "")})
+    book.by = "Alan"
+    for name in ("ada", "bob", "<eve>"):
+        give(book, name, {"idea": 3, "example": 0}, "read again")
+    entries = [one for made in book.entries(course.NAME).values() for one in made]
+    marks, crossed = marking.taken(marking.read_csv(path, question), texts(book), path, entries)
+    assert marks == []
+    codes = {one.student: one.code for one in texts(book)}
+    told = "Alan marked it since: example 0, idea 3"
+    assert sorted(crossed) == sorted([(codes["bob"], told), (codes["<eve>"], told)]), "ada's line is as it was written"
 
 
 def test_marks_for_a_text_that_was_replaced_since_are_refused(book, question, tmp_path):
