@@ -10,14 +10,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqlab.grading.model import Outcome
+from tests.grading.hostile.watched import NAME, PORT
 from tests.grading.tiny import submission
 
+__all__ = [
+    "CASES",
+    "FULL",
+    "LIAR",
+    "NAME",
+    "PORT",
+    "RIGHT",
+    "SEND",
+    "TOKEN",
+    "WRONG",
+    "Case",
+    "case",
+    "softmax",
+    "total",
+]
 FULL = 12.0
 CASES = []
 IPC = "import os, signal, socket, subprocess, sys, threading, time\n"
 RIGHT = "return float(x.sum())"
 WRONG = "return float(x.sum()) + 1"
-PORT, NAME = 8765, "seqlab-corpus"  # of the listeners that nobody may ever reach: TCP, and an abstract socket
 TOKEN = "WORK-OF-ANOTHER"  # stands in every neighbour's notebook, followed by the neighbour's own number
 LIAR = """
 class Liar(float):

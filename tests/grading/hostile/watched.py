@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-PORT, NAME = 8765, "seqlab-corpus"
+PORT, NAME = 8765, "seqlab-corpus"  # of the listeners that nobody may ever reach: TCP, and an abstract socket
 EVERY_SECONDS = 0.1
 GRACE_SECONDS = 3.0  # for what was killed to be gone
 PR_SET_CHILD_SUBREAPER, SIOCSIFFLAGS, IFF_UP = 36, 0x8914, 1
