@@ -99,12 +99,14 @@ def _write_changes(path, done):
 
 
 def _show_regraded(console, assignment, done, dry, to):
-    for student, why in done.lost:
-        _said(console, f"{student} was not graded again: {why}.")
+    for why in dict.fromkeys(why for _, why in done.lost):
+        names = [student for student, told in done.lost if told == why]
+        more = f" and {_noun(len(names) - 5, 'other')}" if len(names) > 5 else ""
+        _said(console, f"Not graded again: {', '.join(names[:5])}{more}: {why}.")
     if not done.again:
-        last = f"; {_noun(len(done.lost), 'student')} left out" if done.lost else ""
-        told = f"Nothing to do: {_noun(done.same, 'record')} of {assignment.name} depend on nothing that has changed"
-        _said(console, f"{told}{last}.")
+        verb = "depends" if done.same == 1 else "depend"
+        told = f"{_noun(done.same, 'record')} of {assignment.name} {verb} on nothing that has changed"
+        _said(console, f"Nothing to do: {told}." if done.same else f"Nothing of {assignment.name} was graded again.")
         return
     if done.changes:
         head = ("student", "check", "old", "new", "why")

@@ -192,6 +192,17 @@ def test_regrade_says_nothing_to_do_and_what_would_change_and_what_changed(grade
     assert "the assignment had changed" in call(capsys, "history", "ada", *OF)[1]
 
 
+def test_regrade_names_those_whose_bytes_were_not_kept_in_one_line(graded, capsys):
+    with Ledger(graded / "grades.sqlite") as book:
+        book.note_submissions(course.NAME, [(f"old{number}", f"{number:064x}") for number in range(9)])
+    out = call(capsys, "regrade", *OF, "--trusted", "--student", "old1")[1]
+    assert out.strip().splitlines()[-1] == f"Nothing of {course.NAME} was graded again."
+    out = call(capsys, "regrade", *OF, "--trusted")[1]
+    told = "Not graded again: old0, old1, old2, old3, old4 and 4 others: its bytes were not kept"
+    assert told in out
+    assert f"3 records of {course.NAME} depend on nothing that has changed." in out
+
+
 # -------------------------------------------------------------------------------------- deadline and adjust
 
 
