@@ -180,15 +180,16 @@ def test_the_records_are_the_same_everywhere_and_with_a_worker_killed_midway(mac
 
 
 @real
-def test_this_machines_own_cluster_gives_the_same_records_and_leaves_nothing(near, monkeypatch, capfd):
+def test_this_machines_own_cluster_gives_the_same_records_and_leaves_nothing(near, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(near))
     monkeypatch.setattr("tempfile.tempdir", str(near))
-    assignment, todo, before = make_assignment(), items(2), set(os.listdir())
+    assignment, todo = make_assignment(), items(2)
     together = grade_many_on("local", todo, assignment, workers=2)
     alone = run.grade_many(todo, assignment, workers=2)
     assert {key: one.dumps() for key, one in together.items()} == {key: one.dumps() for key, one in alone.items()}
     assert list(near.iterdir()) == []
-    assert set(os.listdir()) == before
+    assert list(tmp_path.iterdir()) == []
     assert ours(os.getpid()) == []
     assert capfd.readouterr().err == ""
 
