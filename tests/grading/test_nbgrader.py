@@ -17,7 +17,7 @@ from seqlab import cli, notebooks
 from seqlab.grading.model import Assignment
 from seqlab.grading.releasing import release_notebook
 from seqlab.grading.source import read_source
-from tests.grading import course, elsewhere
+from tests.grading import course, elsewhere, written
 
 PEERS = os.environ.get("SEQLAB_PEERS", "")
 FIELDS = {
@@ -28,6 +28,7 @@ SOURCES = sorted(Path(__file__).resolve().parents[2].glob("assignments/*/assignm
 WRITTEN = {
     "double": "# answer: double\ndef double(x):\n    return x + x",
     "running": "# answer: running\ndef running(xs):\n    return np.array(xs)  # no sum",
+    "why": "<!-- answer: why -->\n\nBecause doubling is linear.",
 }
 CONFIGURATION = """
 c = get_config()
@@ -158,8 +159,8 @@ def python(code, *arguments):
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A built assignment."""
-    return elsewhere.bundle(tmp_path_factory.mktemp("nbgrader"))
+    """A built assignment with a written question."""
+    return elsewhere.bundle(tmp_path_factory.mktemp("nbgrader"), [*course.CELLS, written.cell()])
 
 
 needs_peers = pytest.mark.skipif(not PEERS, reason="SEQLAB_PEERS names no environment with nbgrader")
@@ -207,22 +208,23 @@ def test_released_fetched_submitted_and_collected_by_nbgrader_then_graded_here(b
     ledger = tmp_path / "grades.sqlite"
     arguments = ["grade", teacher / "submitted", "--assignment", bundle, "--ledger", ledger]
     assert cli.main([str(argument) for argument in arguments]) == 0
-    assert "1 submission of 00_tiny_source: 1 graded now, 5 of 7 points on average" in capsys.readouterr().out
+    assert "1 submission of 00_tiny_source: 1 graded now" in capsys.readouterr().out
     from seqlab.grading.ledger import Ledger
 
     with Ledger(ledger) as book:
         [standing] = book.standings(course.NAME)
     assert standing.student == collected.parts[-3]
-    assert standing.score == 5
+    assert (standing.score, standing.points, standing.pending) == (5, 11, ("why",))
 
     nbgrader("autograde", course.NAME, here=teacher)
     seen = json.loads(python(LOOK, str(teacher), course.NAME))
-    assert seen["listed"]["max_score"] == seen["notebook"]["max_score"] == 7
-    assert seen["checks"] == {"double-values": 2, "running-values": 2}
+    assert seen["listed"]["max_score"] == seen["notebook"]["max_score"] == 11
+    assert seen["checks"] == {"double-values": 2, "running-values": 2, "why": 4}
     assert seen["tasks"] == {"double-hidden": 3}
-    assert seen["answers"] == ["double", "running"]
+    assert seen["answers"] == ["double", "running", "why"]
     assert {"title", "tools", "double-values", "running-values"} <= set(seen["locked"])
     assert seen["submission"]["autograded"]
     assert seen["grades"]["double-values"] == [2, False]
     assert seen["grades"]["double-hidden"] == [None, True]
-    assert seen["grades"]["running-values"][0] == 0
+    assert seen["grades"]["running-values"] == [0, False]
+    assert seen["grades"]["why"] == [None, True]
