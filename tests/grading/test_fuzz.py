@@ -392,14 +392,14 @@ def test_what_is_heavy_takes_bounded_time_and_memory(kind):
         code = 1
         try:
             held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-            resource.setrlimit(resource.RLIMIT_DATA, (held + (2 << 30), held + (2 << 30)))
+            resource.setrlimit(resource.RLIMIT_DATA, (held + (1 << 30), held + (1 << 30)))
             resource.setrlimit(resource.RLIMIT_CPU, (25, 25))
             with contextlib.suppress(NotANotebook):
                 extract(content, TINY)
             code = 0
         finally:
             os._exit(code)
-    assert os.waitpid(pid, 0)[1] == 0, f"{kind}: more than 2 GB or 25 s ({time.process_time() - began:.0f} s)"
+    assert os.waitpid(pid, 0)[1] == 0, f"{kind}: more than 1 GB or 25 s ({time.process_time() - began:.0f} s)"
 
 
 # ---------------------------------------------------------------------------------------------- engine
