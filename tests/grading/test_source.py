@@ -268,3 +268,14 @@ def test_a_mistake_in_the_variants_is_one_sentence(tmp_path, mistake):
     with pytest.raises(SourceError) as caught:
         read_variants(home, read_source(home))
     assert any(line.startswith(sentence) for line in caught.value.mistakes), caught.value.mistakes
+
+
+def test_a_wrong_answer_may_carry_a_hint_for_the_student_and_a_right_one_may_not(tmp_path):
+    home = course.folder(
+        tmp_path, variants=course.VARIANTS.replace('"adds two"', '"adds two"\nhint = "twice, not two more"')
+    )
+    variants = read_variants(home, read_source(home))
+    assert [one.hint for one in variants.wrong] == ["twice, not two more", ""]
+    course.folder(tmp_path, variants=course.VARIANTS.replace('"adds itself"', '"adds itself"\nhint = "x"'))
+    with pytest.raises(SourceError, match="has the unknown entry 'hint'"):
+        read_variants(home, read_source(home))

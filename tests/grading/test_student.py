@@ -236,7 +236,7 @@ def test_one_question_runs_alone_and_the_others_may_be_broken(source, home):
     assert report.passed
     assert [question.id for question in report.questions] == ["double"]
     report = student.run(content, home, "total", trusted=True)
-    assert "line 2 of the answer 'total'" in repr(report)
+    assert "(line 2 of the answer 'total')" in " ".join(repr(report).split())
     assert not report.passed
 
 
