@@ -1,4 +1,4 @@
-"""The command line: `seqlab build | release | check | grade | report | adjust | demo | bench | train | doctor`.
+"""The command line: `seqlab --help` lists its commands, for students, instructors, authors and this machine.
 
 Whatever goes wrong is told in one sentence and ends with status 2. `SEQLAB_TRACEBACK=1` shows where it came from.
 """
