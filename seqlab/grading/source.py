@@ -12,6 +12,7 @@ import importlib.util
 import json
 import math
 import re
+import textwrap
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -168,7 +169,8 @@ def make_stub(answer, closed, pieces):
     """What the student finds in the answer cell: the marker, what is closed, and a raise in place of the solution."""
     lines = [f"# answer: {answer}"]
     if closed:
-        lines.append(f"# closed book: {', '.join(closed)}")
+        indents = {"initial_indent": "# closed book: ", "subsequent_indent": "#     "}
+        lines += textwrap.wrap(", ".join(closed), 79, **indents, break_long_words=False, break_on_hyphens=False)
     for inside, text in pieces:
         if inside:
             lines.append(f'{_indent_of(text)}raise NotImplementedError("{answer}: write your answer here")')
