@@ -23,11 +23,12 @@ def build(
     out: Annotated[Path, typer.Option(help="Where the bundles go.")] = BUNDLES,
     workers: Workers = 2,
     quick: Annotated[bool, typer.Option(help="Leave out mutants and the real engine, while writing.")] = False,
+    again: Annotated[bool, typer.Option(help="Build also what is built already.")] = False,
 ):
-    """Build assignments from their sources, and pass every gate."""
+    """Build assignments from their sources, and pass every gate. What is built already is left alone."""
     from rich.markup import escape
 
-    from seqlab.grading.build import GateError
+    from seqlab.grading.build import GateError, is_current
     from seqlab.grading.build import build as make
     from seqlab.grading.source import NOTEBOOK, SourceError
 
@@ -44,6 +45,9 @@ def build(
             )
     console, failed = terminal(), []
     for name in only or names:
+        if not again and is_current(names[name], out / name):
+            console.print(f"[bold green]✓ {name}[/]: built already in {out / name}", soft_wrap=True)
+            continue
         try:
             with bar(console, {stage: f"{name}: {text}" for stage, text in STAGES.items()}) as progress:
                 bundle = make(

@@ -511,6 +511,17 @@ def test_build_tells_every_gate_and_what_failed(here, capsys):
     assert "✓ nothing hidden is in the release" in out
 
 
+def test_build_leaves_alone_what_is_built_unless_told_otherwise(here, capsys, monkeypatch):
+    made = []
+    monkeypatch.setattr(builds, "is_current", lambda folder, bundle: bundle.name == course.NAME)
+    monkeypatch.setattr(builds, "build", lambda folder, out, **_: made.append(folder.name) or out / folder.name)
+    status, out, _ = call(capsys, "build")
+    assert (status, made) == (0, [])
+    assert f"✓ {course.NAME}: built already in" in out
+    call(capsys, "build", "--again")
+    assert made == [course.NAME]
+
+
 def test_build_tells_an_authors_mistakes(here, capsys):
     course.folder(here / "broken", course.cells(double_values=course.meta("double-values", points=-1)))
     status, out, _ = call(capsys, "build", "broken", "--out", here / "out")
