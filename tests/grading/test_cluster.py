@@ -184,13 +184,13 @@ def test_this_machines_own_cluster_gives_the_same_records_and_leaves_nothing(nea
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(near))
     monkeypatch.setattr("tempfile.tempdir", str(near))
-    assignment, todo = make_assignment(), items(2)
+    assignment, todo, before = make_assignment(), items(2), ours(os.getpid())
     together = grade_many_on("local", todo, assignment, workers=2)
     alone = run.grade_many(todo, assignment, workers=2)
     assert {key: one.dumps() for key, one in together.items()} == {key: one.dumps() for key, one in alone.items()}
     assert list(near.iterdir()) == []
     assert list(tmp_path.iterdir()) == []
-    assert ours(os.getpid()) == []
+    assert set(ours(os.getpid())) <= set(before)
     assert capfd.readouterr().err == ""
 
 

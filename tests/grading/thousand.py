@@ -274,14 +274,17 @@ def run(home, cases, bundle, *, workers, kills, seed, quiet=False):
 # ---------------------------------------------------------------------------------------------- the proof
 
 
-def verify(home, cases, assignment, *, workers, deaths):
-    """Sentences on what is not as it must be; empty when all is well. And the standings."""
+def verify(home, cases, assignment, *, workers, deaths, before=frozenset()):
+    """Sentences on what is not as it must be; empty when all is well. And the standings.
+
+    `before` are the processes that were there at the beginning: a test's own, say.
+    """
     wrong = []
     limit = time.monotonic() + GONE_SECONDS
-    while below(os.getpid()) and time.monotonic() < limit:
+    while set(below(os.getpid())) - before and time.monotonic() < limit:
         reap(None)
         time.sleep(0.1)
-    if left := below(os.getpid()):
+    if left := set(below(os.getpid())) - before:
         names = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")[:80] for pid in left]
         wrong.append(f"{len(left)} processes are left: {names[:3]}")
     for folder, allowed in (("tmp", set()), ("here", {"grades.sqlite"})):
@@ -317,6 +320,7 @@ def measure(source, count, *, workers=2, kills=3, seed=0, keep=None, quiet=False
         ctypes.CDLL(None).prctl(SUBREAPER, 1)
     assignment, variants, release = load(Path(source))
     cases = make(assignment, variants, release, count, seed)
+    before = frozenset(below(os.getpid()))
     with contextlib.ExitStack() as stack:
         home = Path(keep) if keep else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sq")))
         if keep:
@@ -329,7 +333,7 @@ def measure(source, count, *, workers=2, kills=3, seed=0, keep=None, quiet=False
         for case in cases:
             (home / "class" / f"{case.student}.ipynb").write_bytes(case.content)
         seconds, deaths = run(home, cases, bundle, workers=workers, kills=kills, seed=seed, quiet=quiet)
-        wrong, standings, again = verify(home, cases, assignment, workers=workers, deaths=deaths)
+        wrong, standings, again = verify(home, cases, assignment, workers=workers, deaths=deaths, before=before)
         if len(deaths) != kills:
             wrong.append(f"it was killed {len(deaths)} times, not {kills}: the class was too small")
     records = [one.record for one in standings.values() if one.record]
