@@ -17,14 +17,13 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from seqlab.grading.ledger import total
 from seqlab.grading.model import Outcome, State
+from seqlab.grading.tables import read_table
 
 MARK = "\ufeff"  # the byte-order mark
 CANVAS_IDENTITY = ("Student", "ID", "SIS User ID", "SIS Login ID", "Root Account", "Section")
-LONGEST_ROSTER = 20 * 1000 * 1000  # bytes
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 STATUS = {
@@ -172,27 +171,12 @@ def read_roster(path, needed, program):
     ValueError
         one sentence: no file, no text, not that program's.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}: export it from {program} and give its name.")
-    if path.stat().st_size > LONGEST_ROSTER:
-        raise ValueError(f"{path} is larger than {LONGEST_ROSTER // 1_000_000} MB: give the CSV file of {program}.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text in UTF-8: give the CSV file as {program} exports it.") from None
-    first = text.partition("\n")[0]
-    cut = ";" if first.count(";") > first.count(",") else ","  # ; where the comma is the decimal sign
-    try:
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=cut) if any(line)]
-    except csv.Error as wrong:
-        raise ValueError(f"{path} is no CSV file ({wrong}): export it from {program} again.") from None
-    head = [name.strip() for name in lines[0]] if lines else []
+    head, rows = read_table(path, f"export it from {program}")
     missing = [name for name in needed if name not in head]
     if missing:
         told = f"it has no column {', '.join(map(repr, missing))}"
         raise ValueError(f"{path} is not the file that {program} exports ({told}): export it again, in English.")
-    return head, [dict(zip(head, line + [""] * len(head), strict=False)) for line in lines[1:]]
+    return head, [row for _, row in rows]
 
 
 def _key(text):

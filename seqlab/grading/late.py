@@ -5,14 +5,13 @@ also where that day has 23 or 25 hours. A day that has begun counts whole. The g
 Nothing here is kept: the penalty is computed whenever it is shown, from the deadline and the time of handing in.
 """
 
-import csv
-import io
 import json
 import math
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+
+from seqlab.grading.tables import read_table
 
 FIELDS = ("due", "zone", "grace", "per_day", "most", "refuse_after")
 WRITTEN = "2026-12-01 23:59"
@@ -287,21 +286,12 @@ def read_times(path, zone=""):
     ValueError
         naming the line that is wrong.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}: give a CSV file with the columns student and time.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text in UTF-8: save it as CSV UTF-8.") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    if not {"student", "time"} <= set(rows.fieldnames or ()):
-        first = ", ".join(rows.fieldnames or ()) or "empty"
-        raise ValueError(f"{path} needs the columns student and time; its first line is {first}.")
+    head, rows = read_table(path, "make a CSV file with the columns student and time")
+    if not {"student", "time"} <= set(head):
+        raise ValueError(f"{path} needs the columns student and time; its first line is {', '.join(head) or 'empty'}.")
     times = {}
-    for row in rows:
-        student, time = (row["student"] or "").strip(), (row["time"] or "").strip()
-        where = f"{path} line {rows.line_num}"
+    for line, row in rows:
+        student, time, where = row["student"].strip(), row["time"].strip(), f"{path} line {line}"
         if not student or not time:
             raise ValueError(f"{where} has no {'time' if student else 'student'}: fill it in or remove the line.")
         if student in times:

@@ -14,9 +14,9 @@ import csv
 import hashlib
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
-from seqlab.grading.exports import FORMULA, LONGEST_ROSTER, MARK, number, plain, safe
+from seqlab.grading.exports import FORMULA, MARK, number, plain, safe
+from seqlab.grading.tables import read_table
 
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghkmnprstw")
 
@@ -82,37 +82,23 @@ def read_csv(path, question):
     ValueError
         naming the line and column that is wrong.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}: write it with `seqlab mark --to FOLDER` first.")
-    if path.stat().st_size > LONGEST_ROSTER:
-        raise ValueError(f"{path} is larger than {LONGEST_ROSTER // 1_000_000} MB: give the table of one question.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text in UTF-8: save it as `CSV UTF-8`.") from None
-    first = text.partition("\n")[0]
-    cut = ";" if first.count(";") > first.count(",") else ","
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=cut)
+    head, table = read_table(path, "write it with `seqlab mark --to FOLDER`")
     most = {one["id"]: one["points"] for one in question["rubric"]}
-    missing = [name for name in ("code", *most, "comment") if name not in (table.fieldnames or ())]
+    missing = [name for name in ("code", *most, "comment") if name not in head]
     if missing:
         raise ValueError(f"{path} has no column {', '.join(map(repr, missing))}: write the table again and fill it in.")
     lines, seen = [], set()
-    try:
-        for row in table:
-            where, code = f"{path} line {table.line_num}", (row["code"] or "").strip()
-            items = {item: _points(where, item, row[item], limit) for item, limit in most.items()}
-            items, said = {item: points for item, points in items.items() if points is not None}, _said(row["comment"])
-            if not items and not said:
-                continue
-            if code in seen:
-                raise ValueError(f"{where} has the code {code!r} again: keep one line for each code.")
-            seen.add(code)
-            entry = (row.get("entry") or "").strip()
-            lines.append((table.line_num, code, items, said, int(entry) if entry.isdecimal() else 0))
-    except csv.Error as wrong:
-        raise ValueError(f"{path} is no CSV file ({wrong}): write the table again and fill it in.") from None
+    for line, row in table:
+        where, code = f"{path} line {line}", row["code"].strip()
+        items = {item: _points(where, item, row[item], limit) for item, limit in most.items()}
+        items, said = {item: points for item, points in items.items() if points is not None}, _said(row["comment"])
+        if not items and not said:
+            continue
+        if code in seen:
+            raise ValueError(f"{where} has the code {code!r} again: keep one line for each code.")
+        seen.add(code)
+        entry = row.get("entry", "").strip()
+        lines.append((line, code, items, said, int(entry) if entry.isdecimal() else 0))
     return lines
 
 

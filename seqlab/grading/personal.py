@@ -10,10 +10,8 @@ hash, that the rest of the grader takes like any other. A release tells for whom
 """
 
 import contextlib
-import csv
 import difflib
 import hashlib
-import io
 import json
 import keyword
 import math
@@ -24,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqlab.grading.model import Assignment
+from seqlab.grading.tables import read_lines
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 FIELD = re.compile(r"\{\{ *([A-Za-z][A-Za-z0-9_]*) *\}\}")
@@ -269,16 +268,7 @@ def read_roster(path):
     ValueError
         one sentence: there is no such file, it is no text, it holds no name or one name twice.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"There is no class list {path}: give a CSV file with a column `student`.")
-    try:
-        rows = [
-            row for row in csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))) if any(map(str.strip, row))
-        ]
-    except (UnicodeDecodeError, csv.Error):
-        raise ValueError(f"{path} is no text in UTF-8: save the class list as CSV (UTF-8).") from None
-    rows = [row for row in rows if any(map(str.strip, row))]
+    rows = [cells for _, cells in read_lines(path, "make a CSV file with a column `student`", "class list")]
     heads = [cell.strip().lower() for cell in rows[0]] if rows else []
     column = next((heads.index(name) for name in COLUMNS if name in heads), None)
     if column is None and any(len(row) > 1 for row in rows):

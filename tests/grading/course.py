@@ -3,6 +3,7 @@
 import copy
 import json
 
+from seqlab import cli
 from seqlab.grading.model import CheckResult, Outcome, Record, State
 
 NAME = "00_tiny_source"
@@ -36,6 +37,13 @@ emit(running(rng.normal(size=4)))
 ### BEGIN HIDDEN TESTS
 emit(running(rng.normal(size=0)))
 ### END HIDDEN TESTS"""
+
+
+def call(capsys, *arguments):
+    """Run the command line: (status, what it printed, what it complained)."""
+    status = cli.main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return status, said.out, said.err
 
 
 def code(name, source, **meta):

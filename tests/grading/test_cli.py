@@ -18,6 +18,7 @@ from seqlab.grading.model import Outcome, State
 from seqlab.grading.trial import Worker, attempt
 from seqlab.notebooks import text_of
 from tests.grading import course
+from tests.grading.course import call
 
 SOLVED = {"double": "def double(x):\n    return x + x", "running": "def running(xs):\n    return np.cumsum(xs)"}
 HALF = SOLVED | {"double": "def double(x):\n    print('hello')\n    return x + 2"}
@@ -43,13 +44,6 @@ def here(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     return tmp_path
-
-
-def call(capsys, *arguments):
-    """Run the command line: (status, what it printed, what it complained)."""
-    status = cli.main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
 
 
 def write_notebook(path, answers):

@@ -170,7 +170,7 @@ def test_of_what_canvas_numbers_the_last_counts_where_times_agree(tmp_path):
     [
         ({"ada/a.ipynb": b"1", "ada/b.ipynb": b"2"}, f"holds 2 notebooks, and none is named {NAME}.ipynb"),
         ({"ada/essay.pdf": b"1"}, "holds no notebook, only essay.pdf."),
-        ({"ada/work/a.ipynb": b"1"}, "but in folders below it (work): move it up"),
+        ({"ada/draft/a.ipynb": b"1"}, "but in folders below it (draft): move it up"),
         ({f"ada/{NAME}/notes.txt": b"1"}, "holds no notebook, only notes.txt."),
     ],
 )

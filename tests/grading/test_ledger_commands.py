@@ -13,6 +13,7 @@ from seqlab.grading.model import Assignment, State
 from seqlab.grading.releasing import filled, release_notebook
 from seqlab.notebooks import text_of
 from tests.grading import course, written
+from tests.grading.course import call
 
 COMMANDS = ("regrade", "export", "deadline", "adjust", "mark", "history")
 OF = ("--assignment", course.NAME)
@@ -66,13 +67,6 @@ def graded(graded_place, tmp_path, monkeypatch):
     monkeypatch.setenv("SEQLAB_BY", "Grace")
     monkeypatch.setenv("TZ", "Europe/Rome")
     return here
-
-
-def call(capsys, *arguments):
-    """Run the command line: (status, what it printed, what it complained)."""
-    status = cli.main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
 
 
 def change(here, title):
