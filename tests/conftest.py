@@ -13,6 +13,16 @@ settings.register_profile("seqlab", deadline=None, suppress_health_check=[Health
 settings.load_profile("seqlab")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Where tests run in several processes, a file's stay together, and all of what is built once for an assignment."""
+    for item in items:
+        name = item.callspec.params.get("name") if hasattr(item, "callspec") else None
+        of_assignment = "assignments" in item.path.parts and isinstance(name, str)
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(name if of_assignment else str(item.path)))
+
+
 @pytest.fixture
 def real(monkeypatch):
     """The folder with the real corpora, where this machine has one."""
