@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Device:
-    """Speeds of one device, all in SI units.
+    """Speeds of one device, all in SI units; together they make its roof, :eq:`roofline`.
 
     Attributes
     ----------
@@ -20,6 +20,10 @@ class Device:
     bandwidth: float
     flops: dict[str, float]
     step: dict[str, float]
+
+    def reach(self, intensity, dtype="float32"):
+        """Operations a second that nothing can exceed at so many operations a byte, :eq:`roofline`."""
+        return min(self.flops[dtype], intensity * self.bandwidth)
 
 
 # Assumptions, not measurements: what well-made kernels reach on an H200 (memory, arithmetic), and estimates (steps).
@@ -39,7 +43,7 @@ def device_named(name):
 
 @dataclass(frozen=True)
 class Cost:
-    """What any implementation must move, compute and wait for.
+    """What any implementation must move, compute and wait for, :eq:`intensity` and :eq:`floor`.
 
     Attributes
     ----------
@@ -64,6 +68,11 @@ class Cost:
             self, bytes=self.bytes + other.bytes, flops=self.flops + other.flops, steps=self.steps + other.steps
         )
 
+    @property
+    def intensity(self):
+        """Operations for each byte that moves, :eq:`intensity`; infinite where nothing moves."""
+        return self.flops / self.bytes if self.bytes else float("inf")
+
     def parts(self, device=H200):
         """Seconds for memory, arithmetic and waiting, each as if it were alone."""
         return {
@@ -73,7 +82,7 @@ class Cost:
         }
 
     def floor(self, device=H200):
-        """Seconds that no implementation can beat on the device: the largest of the three parts."""
+        """Seconds that no implementation can beat on the device, :eq:`floor`: the largest of the three parts."""
         return max(self.parts(device).values())
 
     def bound(self, device=H200):

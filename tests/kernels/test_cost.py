@@ -19,6 +19,18 @@ def test_the_floor_is_the_largest_of_what_must_be_paid(cost, seconds, bound):
     assert cost.bound(TOY) == bound
 
 
+@pytest.mark.parametrize(("flops", "speed"), [(50, 10.0), (500, 100.0), (5000, 100.0)])
+def test_the_roof_rises_with_the_intensity_and_then_is_flat(flops, speed):
+    cost = Cost(bytes=50, flops=flops)
+    assert TOY.reach(cost.intensity) == pytest.approx(speed)
+    assert cost.flops / cost.floor(TOY) == pytest.approx(speed)  # without steps, floor and roof say the same
+
+
+def test_what_moves_nothing_is_under_the_flat_roof():
+    assert Cost(bytes=0, flops=7).intensity == float("inf")
+    assert TOY.reach(float("inf")) == 100.0
+
+
 def test_sixteen_bits_are_cheaper_to_multiply():
     assert Cost(0, 1e12, dtype="bfloat16").floor(H200) < Cost(0, 1e12).floor(H200)
 
