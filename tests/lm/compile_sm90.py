@@ -7,7 +7,7 @@ import torch
 
 from seqlab.bench import BENCHMARKS
 from seqlab.kernels import compile_for
-from seqlab.lm import kernels
+from seqlab.lm.kernels import cross_entropy as kernels
 from tests.sm90 import KINDS, forms
 
 MORE = [(50, "float32"), (10001, "bfloat16"), (32768, "float16"), (8192, "float64"), (50257, "float64")]

@@ -5,7 +5,8 @@ import pytest
 import torch
 import triton
 
-from seqlab.lm import kernels, reference
+from seqlab.lm import reference
+from seqlab.lm.kernels import cross_entropy as kernels
 
 pytestmark = pytest.mark.usefixtures("poison")
 DEVICE = "cpu" if kernels.interpreting() else "cuda"

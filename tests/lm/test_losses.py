@@ -491,7 +491,7 @@ def test_the_cost_counts_what_the_equations_say():
 @pytest.mark.skipif(not has_triton(), reason="Triton is for Linux alone")
 def test_the_table_of_what_moves_is_what_the_cost_counts():
     from seqlab.kernels import H200, Cost
-    from seqlab.lm import kernels
+    from seqlab.lm.kernels import cross_entropy as kernels
 
     sizes = 16384, 32768, 2
     eager = Cost(sum(cost.eager_bytes(*sizes).values()), 0)

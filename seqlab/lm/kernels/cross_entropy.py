@@ -30,15 +30,11 @@ The seconds are a floor, what an H200 needs for the bytes alone at 4.3 TB/s. The
 `rescale` multiplies a finished gradient with one number, and ends without touching it where that number is 1.
 """
 
-import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
-
-# isort: split
 import torch
 import triton
 import triton.language as tl
 
 from seqlab.kernels import interpreting, tuned
-from seqlab.lm.cost import cost as cost  # it needs no Triton, so it has a file of its own
 
 SHARED = 227 * 1024  # bytes of shared memory that a program can have on Hopper
 LARGEST = 15  # 2**15 scores fit the registers of one program

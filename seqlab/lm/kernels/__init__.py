@@ -1,0 +1,8 @@
+"""Softmax and cross-entropy as Triton kernels; what they must pay is `seqlab.lm.cost`."""
+
+import seqlab.kernels  # noqa: F401  chooses Triton's mode, so it comes before triton
+
+# isort: split
+from seqlab.lm.kernels.cross_entropy import losses, rescale
+
+__all__ = ["losses", "rescale"]
