@@ -661,6 +661,11 @@ class _TorchCalls(TorchDispatchMode):
         super().__init__()
         self.watch = watch
 
+    @classmethod
+    def _should_skip_dynamo(cls):
+        """Spare the first count the seconds that importing torch's compiler takes; torch asks this of a mode."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if self.watch.launch is not None:  # the interpreter's own
