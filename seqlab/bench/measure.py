@@ -1,24 +1,31 @@
 """Right before fast: check every way against float64, then time the right ones in turn in one process."""
 
 import datetime
-import platform
 import statistics
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from seqlab.kernels import device_named
+from seqlab.bench.made_on import device_here, device_name, source
+from seqlab.bench.model import AbsentError
+from seqlab.bench.speeds import floor_device, speeds_here
+from seqlab.bench.timing import HostClock, clock_for
 from seqlab.machine import versions
 
-FORMAT = 1
+FORMAT = 2
 SAMPLE = 0.01  # seconds that one sample should take, so that the clock's own error is small
+CALLS = {"cpu": 1_000_000, "cuda": 100}  # in one sample, at most
+SHORT = 100e-6  # seconds below which launching takes a good part of the time, so that graphs are recorded
+LAUNCHES = 1e-3  # seconds of launches that are worth recording
 
 
-def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, total: None):
+def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, total: None, clock=None, speeds=None):
     """Run a benchmark.
+
+    Work shorter than 100 us is timed as a CUDA graph, all its launches at once, and also launch by launch. On a GPU each
+    call finds the L2 cache cold, see `seqlab.bench.timing`.
 
     Parameters
     ----------
@@ -26,11 +33,14 @@ def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, tot
     shapes : "small" or "full"; "full" needs a CUDA device.
     repeat : samples of each way, taken in turn with the others.
     on_step : called with (what comes now, steps done, steps in all).
+    clock : None for the device's own, see `seqlab.bench.timing`.
+    speeds : None for those of this device, measured once in each process, see `seqlab.bench.speeds`.
 
     Returns
     -------
-    report : dict that fits into JSON: device, versions, date and one row for each shape, pass and way. A way whose
-        result is wrong has "right": false and no time.
+    report : dict that fits into JSON: device, its measured speeds, versions, date and one row for each shape, pass and
+        way. A way whose result is wrong has "right": false and no time. What this machine cannot run has no row; it
+        stands under "absent", with the reason.
 
     Raises
     ------
@@ -41,18 +51,28 @@ def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, tot
         raise ValueError(f"shapes is {shapes!r}; it must be one of {', '.join(benchmark.shapes)}")
     if repeat < 1:
         raise ValueError(f"repeat is {repeat}; it must be at least 1")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if shapes == "full" and device == "cpu":
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    if shapes == "full" and kind == "cpu":
         raise ValueError("full shapes need a CUDA device, and there is none here: take the small ones")
-    known = device_named(torch.cuda.get_device_name()) if device == "cuda" else None
+    begun = time.monotonic()
     sizes = benchmark.shapes[shapes]
-    rows, done, total = [], 0, len(sizes)
+    on_step("how fast this device is", 0, len(sizes))
+    speeds = speeds or speeds_here()
+    device = floor_device(device_name(), speeds) if speeds else None
+    clock = clock or clock_for(kind)
+    rows, absent, done, total = [], [], 0, len(sizes)
     for number, shape in enumerate(sizes):
-        cases = benchmark.cases(shape, device)
+        if kind == "cuda":
+            torch.compiler.reset()  # each size is compiled for itself, not as one of several
+        cases = benchmark.cases(shape, kind)
         total = (len(sizes) - number) * len(cases) + done
         for case in cases:
-            on_step(f"{_words(shape)}, {case.passes}", done, total)
-            rows += _case_rows(case, shape, device, known, repeat)
+            on_step(f"{words(shape)}, {case.passes}", done, total)
+            more, lacking = _case_rows(case, shape, kind, device, clock, repeat)
+            if kind == "cpu":
+                lacking |= dict.fromkeys(benchmark.on_gpu, "needs a GPU")
+            rows += more
+            absent += [{"shape": shape, "pass": case.passes, "way": way, "note": why} for way, why in lacking.items()]
             done += 1
     on_step("done", done, total)
     return {
@@ -61,53 +81,71 @@ def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, tot
         "shapes": shapes,
         "repeat": repeat,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": {"kind": device, "name": _device_name(device), "threads": torch.get_num_threads()},
-        "assumed": asdict(known) if known else None,
+        "duration": round(time.monotonic() - begun, 3),
+        "device": device_here(),
+        "speeds": speeds,
+        "floor_device": asdict(device) if device else None,
+        "cache": clock.cache,
         "versions": versions(),
+        "source": source(),
         "rows": rows,
+        "absent": absent,
     }
 
 
-def _case_rows(case, shape, device, known, repeat):
+def _case_rows(case, shape, kind, device, clock, repeat):
+    """A row for each way, and why others are absent."""
     truth = case.truth()
     ways = {**case.ours, **case.peers}
-    errors, failures = {}, {}
+    errors, failures, absent = {}, {}, {}
     for name, way in ways.items():
+        want = case.own[name][0]() if name in case.own else truth
         try:
-            errors[name] = _errors(way(), truth)
+            errors[name] = _errors(way(), want)
+        except AbsentError as error:
+            absent[name] = str(error)
         except Exception as error:  # whatever stops one way, the others are still measured
-            errors[name] = dict.fromkeys(truth, float("inf"))
+            errors[name] = dict.fromkeys(want, float("inf"))
             failures[name] = _failed(error)
-    right = {name: all(e <= case.tolerance[key] for key, e in errors[name].items()) for name in ways}
-    timed = {name: way for name, way in ways.items() if right[name] and name not in case.untimed}
-    memory, times, late = _times(timed, device, repeat)
-    failures |= late
-    floor = case.cost.floor(known) if known else None
-    best_peer = min((statistics.median(times[name]) for name in case.peers if name in times), default=None)
+    tolerances = {name: case.own[name][1] if name in case.own else case.tolerance for name in errors}
+    right = {name: all(e <= tolerances[name][key] for key, e in found.items()) for name, found in errors.items()}
+    timed = {name: ways[name] for name in errors if right[name] and name not in case.untimed}
+    clocks = {name: HostClock() if name in case.on_cpu else clock for name in timed}
+    floor = case.cost.floor(device) if device else None
+    turns = _Turns(timed, clocks, floor, lambda name, found: _right(found, truth, tolerances[name]))
+    turns.take(repeat)
+    failures |= turns.failures
+    medians = {name: statistics.median(times) for name, times in turns.times.items()}
+    best_peer = min((medians[name] for name in case.peers if name in medians), default=None)
     rows = []
-    for name in ways:
-        seconds = statistics.median(times[name]) if name in times else None
+    for name in errors:
+        seconds = medians.get(name)
+        launched = turns.launched.get(name)
+        note = failures.get(name) or _note(name, right[name], errors[name], tolerances[name], case)
         rows.append(
             {
                 "shape": shape,
                 "pass": case.passes,
                 "way": name,
                 "role": "ours" if name in case.ours else "peer",
+                "ran_on": "cpu" if name in case.on_cpu else kind,
                 "errors": {key: error if np.isfinite(error) else None for key, error in errors[name].items()},
-                "tolerance": case.tolerance,
+                "tolerance": tolerances[name],
                 "right": right[name],
                 "seconds": seconds,
-                "quartiles": _quartiles(times[name]) if name in times else None,
-                "memory": memory.get(name),
+                "quartiles": _quartiles(turns.times[name]) if name in medians else None,
+                "graph": name in turns.graphs and name in medians,
+                "launched_seconds": statistics.median(launched) if launched and name in medians else None,
+                "memory": turns.memory.get(name),
                 "cost": asdict(case.cost),
                 "floor_seconds": floor,
-                "bound": case.cost.bound(known) if known else None,
+                "bound": case.cost.bound(device) if device else None,
                 "of_floor": floor / seconds if floor and seconds else None,
                 "of_best_peer": best_peer / seconds if best_peer and seconds else None,
-                "note": failures.get(name) or _note(name, right[name], errors[name], case),
+                "note": note or turns.notes.get(name, ""),
             }
         )
-    return rows
+    return rows, absent
 
 
 def _errors(results, truth):
@@ -120,10 +158,17 @@ def _errors(results, truth):
     return errors
 
 
-def _note(name, right, errors, case):
+def _right(results, truth, tolerance):
+    """Whether what a graph gives is right too; a way that gives results at its first call alone was checked then."""
+    if not results:
+        return True
+    return all(error <= tolerance[key] for key, error in _errors(results, truth).items())
+
+
+def _note(name, right, errors, tolerance, case):
     if not right:
-        worst = max(errors, key=lambda key: errors[key] / case.tolerance[key])
-        return f"wrong, so not timed: {worst} is off by {errors[worst]:.1e}, allowed {case.tolerance[worst]:.0e}"
+        worst = max(errors, key=lambda key: errors[key] / max(tolerance[key], 1e-30))
+        return f"wrong, so not timed: {worst} is off by {errors[worst]:.1e}, allowed {tolerance[worst]:.0e}"
     return case.untimed.get(name, "")
 
 
@@ -131,71 +176,74 @@ def _failed(error):
     return f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
-def _memory(way):
-    """Peak bytes on the GPU of one call, its results included, what it is given not."""
-    torch.cuda.synchronize()
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
-    way()
-    torch.cuda.synchronize()
-    return torch.cuda.max_memory_allocated() - before
+class _Turns:
+    """Samples of all ways, taken in turn: A B C A B C, so that a change of clock speed meets all alike.
 
-
-def _times(ways, device, repeat):
-    """Peak bytes (on a GPU) and seconds of one call, `repeat` samples each, and why a way failed that had been right.
-
-    A B C A B C, so that a change of clock speed meets all alike. A way that fails now, for want of memory say, is
-    dropped; the others go on.
+    A way that fails now, for want of memory say, is dropped; the others go on.
     """
-    memory, times, failures, calls = {}, {name: [] for name in ways}, {}, {}
 
-    def attempt(name, action):
+    def __init__(self, ways, clocks, floor, right):
+        self.ways, self.clocks, self.right = ways, clocks, right
+        self.times = {name: [] for name in ways}
+        self.memory, self.failures, self.notes, self.calls = {}, {}, {}, {}
+        self.graphs, self.launched = {}, {}
+        first = {}
+        for name in list(ways):
+            self._attempt(name, lambda name=name: first.setdefault(name, self._settle(name)))
+        shortest = min([*first.values(), *([floor] if floor else [])], default=SHORT)
+        for name, seconds in first.items():
+            self.calls[name] = self._calls(name, seconds)
+            if shortest < SHORT and seconds < LAUNCHES and hasattr(clocks[name], "graph"):
+                self._record(name)
+
+    def take(self, repeat):
+        """So many samples of each."""
+        for _ in range(repeat):
+            for name in list(self.times):
+                self._attempt(name, lambda name=name: self._sample(name))
+
+    def _attempt(self, name, action):
         try:
-            action(ways[name])
+            action()
         except Exception as error:
-            failures[name] = _failed(error)
-            del times[name]
+            self.failures[name] = _failed(error)
+            del self.times[name]
 
-    def settle(name, way):
-        if device == "cuda":
-            memory[name] = _memory(way)
-        calls[name] = max(1, round(SAMPLE / _sample(way, 1, device)))
+    def _settle(self, name):
+        """Peak bytes, where the clock counts them; then the seconds of a first call that is timed."""
+        bytes_ = self.clocks[name].memory(self.ways[name])
+        if bytes_ is not None:
+            self.memory[name] = bytes_
+        return self.clocks[name].seconds(self.ways[name], 1)
 
-    for name in ways:
-        attempt(name, lambda way, name=name: settle(name, way))
-    for _ in range(repeat):
-        for name in list(times):
-            attempt(name, lambda way, name=name: times[name].append(_sample(way, calls[name], device)))
-    return memory, times, failures
+    def _calls(self, name, seconds):
+        most = CALLS["cuda" if hasattr(self.clocks[name], "graph") else "cpu"]
+        return max(1, min(most, round(SAMPLE / max(seconds, 1e-9))))
 
+    def _record(self, name):
+        """A graph where the way can be recorded and its graph is right; else a note that says why not."""
+        try:
+            graph = self.clocks[name].graph(self.ways[name])
+            if not self.right(name, graph()):
+                raise RuntimeError("what the graph gives is wrong")
+        except Exception as error:
+            self.notes[name] = f"launch by launch, no graph: {' '.join(str(error).split())}"[:300]
+        else:
+            self.graphs[name], self.launched[name] = graph, []
 
-def _sample(way, calls, device):
-    if device == "cuda":
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize()
-        start.record()
-        for _ in range(calls):
-            way()
-        end.record()
-        torch.cuda.synchronize()
-        return start.elapsed_time(end) / 1e3 / calls
-    begun = time.perf_counter()
-    for _ in range(calls):
-        way()
-    return (time.perf_counter() - begun) / calls
+    def _sample(self, name):
+        clock, calls = self.clocks[name], self.calls[name]
+        if name not in self.graphs:
+            self.times[name].append(clock.seconds(self.ways[name], calls))
+            return
+        self.launched[name].append(clock.seconds(self.ways[name], calls))
+        self.times[name].append(clock.seconds(self.graphs[name], calls))
 
 
 def _quartiles(times):
     return [float(q) for q in np.quantile(times, [0.25, 0.75])]
 
 
-def _words(shape):
+def words(shape):
+    """A size as a reader wants it: the names of the numbers, the data type by itself."""
     return " ".join(f"{name}={value}" if name != "dtype" else value for name, value in shape.items())
-
-
-def _device_name(device):
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from seqlab.kernels import Cost
 
 
+class AbsentError(Exception):
+    """Raised by a way that this machine cannot run: a library is not installed, torch has no kernel for it here."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One thing to compute, at one size, in several ways.
@@ -18,6 +22,9 @@ class Case:
     tolerance : largest relative L2 error of each result, {result name: number}.
     cost : what any way must pay.
     untimed : name -> why its time would mean nothing here; it is checked all the same.
+    own : name -> (truth, tolerance) of a way that cannot be given the same numbers, since it draws its own or rounds
+        more coarsely; it is checked against these instead.
+    on_cpu : names of ways that run on the CPU even where there is a GPU.
     """
 
     passes: str
@@ -27,6 +34,8 @@ class Case:
     tolerance: dict[str, float]
     cost: Cost
     untimed: dict[str, str] = field(default_factory=dict)
+    own: dict[str, tuple[Callable, dict[str, float]]] = field(default_factory=dict)
+    on_cpu: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -39,9 +48,11 @@ class Benchmark:
     about : one line.
     shapes : {"small": list of sizes for any machine, "full": list of sizes for a GPU}; a size is a dict.
     cases : function (shape, device) -> list of Case.
+    on_gpu : names of the peers that only a GPU has; on the CPU a report names them as absent.
     """
 
     name: str
     about: str
     shapes: dict[str, list[dict]]
     cases: Callable
+    on_gpu: tuple[str, ...] = ()
