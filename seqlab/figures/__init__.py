@@ -12,6 +12,7 @@ from seqlab.figures.language import PerplexityDie, TemperatureLab
 from seqlab.figures.lattice import CtcLattice
 from seqlab.figures.learned import HuffmanSteps, NoiseExponent
 from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
+from seqlab.figures.roofline import Roofline
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
 from seqlab.figures.sounding import SpectrogramPlayer
 from seqlab.figures.source import source
@@ -48,6 +49,7 @@ __all__ = [
     "PerplexityDie",
     "ProblemShapes",
     "ReadThenWrite",
+    "Roofline",
     "SequenceTensor",
     "SharedWeights",
     "SpectrogramPlayer",

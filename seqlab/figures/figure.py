@@ -54,7 +54,7 @@ def _read(name):
 
 def _script(value):
     """JSON that can stand inside a script element: no `<` can close it or open a comment."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 class Figure:
