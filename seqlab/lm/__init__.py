@@ -8,7 +8,7 @@ from seqlab.lazy import exports
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
-        "functional": ["cross_entropy", "linear_cross_entropy"],
+        "functional": ["cross_entropy", "linear_cross_entropy", "softmax"],
         "letters": ["load_letters"],
         "modules": ["LanguageModel"],
         "ngram": ["NGram"],

@@ -6,6 +6,68 @@ ID, LOSS = 8, 4  # bytes of a true word's id and of a row's loss
 EAGER_COPIES = 3  # of the scores, that torch's eager cross-entropy holds at its peak
 
 
+def softmax_cost(B, V, itemsize, backward=False):
+    """Count what any implementation of softmax must pay, :eq:`softmax`.
+
+    Parameters
+    ----------
+    B, V : rows of scores, scores of a row.
+    itemsize : bytes of a score, and of a probability.
+    backward : count the gradient of the scores *instead*: it reads the probabilities and their gradient, and writes.
+
+    Returns
+    -------
+    cost : Cost
+    """
+    if backward:  # a product and its sum, a difference, a product
+        return Cost(3 * B * V * itemsize, 4 * B * V)
+    # the maximum, the difference, the exponential, the sum, the quotient
+    return Cost(2 * B * V * itemsize, 5 * B * V)
+
+
+def softmax_bytes(B, V, itemsize, way="passes"):
+    """Count the bytes that one of the ways of `seqlab.lm.kernels` to a softmax moves, pass by pass.
+
+    Parameters
+    ----------
+    B, V : rows of scores, scores of a row.
+    itemsize : bytes of a score, of an exponential, and of a probability.
+    way : "passes" (`softmax_passes`, a kernel for each step), "online" (`softmax_online`) or "row" (`softmax_row`).
+
+    Returns
+    -------
+    passes : dict from what a pass does to its bytes.
+
+    Raises
+    ------
+    ValueError
+        when the way is unknown.
+    """
+    scores, numbers = B * V * itemsize, B * max(itemsize, 4)  # a row's maximum and its sum are at least float32
+    if way == "row":
+        return {"softmax_row reads the scores": scores, "softmax_row writes the probabilities": scores}
+    if way == "online":
+        return {
+            "softmax_online reads the scores": scores,
+            "softmax_online reads the scores again": scores,
+            "softmax_online writes the probabilities": scores,
+        }
+    if way != "passes":
+        raise ValueError(f"way is {way!r}; it must be 'passes', 'online' or 'row'")
+    return {
+        "row_max reads the scores": scores,
+        "row_max writes a maximum for each row": numbers,
+        "exponentials reads the scores": scores,
+        "exponentials reads the maxima": numbers,
+        "exponentials writes the exponentials": scores,
+        "row_sum reads the exponentials": scores,
+        "row_sum writes a sum for each row": numbers,
+        "quotient reads the exponentials": scores,
+        "quotient reads the sums": numbers,
+        "quotient writes the probabilities": scores,
+    }
+
+
 def cost(B, V, itemsize, backward=False):
     """Count what any implementation of cross-entropy must pay.
 
@@ -43,7 +105,7 @@ def eager_bytes(B, V, itemsize):
     }
 
 
-def linear_cost(M, D, V, itemsize, backward=False):
+def linear_cost(M, D, V, itemsize, backward=False, bias=False):
     """Count what any implementation of a linear layer with cross-entropy must pay; the scores need not be stored.
 
     Parameters
@@ -51,13 +113,14 @@ def linear_cost(M, D, V, itemsize, backward=False):
     M, D, V : rows, features, words.
     itemsize : bytes of a number.
     backward : count the gradients of rows, weights and bias instead of the loss.
+    bias : there is one, V numbers.
 
     Returns
     -------
     cost : Cost
     """
     dtype = "float32" if itemsize >= 4 else "bfloat16"
-    numbers = M * D + V * D + V
+    numbers = M * D + V * D + bias * V
     if backward:  # reads rows and weights again, writes their gradients; two products
         return Cost((2 * numbers) * itemsize, 4 * M * D * V + 2 * M * V, dtype=dtype)
     return Cost(numbers * itemsize + M * (ID + LOSS), 2 * M * D * V + 4 * M * V, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Cross-entropy as torch functions: over given scores, and over the scores of a linear layer, which are never whole."""
+"""Softmax and cross-entropy as torch functions: over given scores, and over those of a linear layer, never whole."""
 
 from numbers import Integral
 
@@ -13,11 +13,65 @@ from seqlab.shapes import check_shape
 
 FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 WAYS = {  # of the benchmarks -> the backend that they stand for
+    "softmax": {"seqlab Triton": "triton", "torch.softmax": "torch"},
     "cross_entropy": {"seqlab Triton": "triton", "F.cross_entropy": "torch"},
     "linear_cross_entropy": {"seqlab Triton": "triton", "seqlab torch": "torch"},
 }
 INSTEAD = "use cross_entropy with backend='torch'"
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def softmax(z, backend="auto"):
+    """Turn scores into probabilities, :eq:`softmax`, as `torch.softmax` does over the last axis.
+
+    The kernel reads every score once and writes every probability once, where a program can hold a row; a longer row
+    passes by twice, with a running maximum and a running sum. The gradient is a kernel too. What it computes in float32
+    it rounds once, to the type of z.
+
+    Parameters
+    ----------
+    z : (..., V) scores; float32, bfloat16, float16 or float64. Minus infinity gets probability 0; a row of nothing else
+        becomes NaN, as in torch.
+    backend : "torch", "triton", or "auto": on CUDA what was fastest where it was measured, elsewhere Triton; on the CPU
+        torch.
+
+    Returns
+    -------
+    p : (..., V) in the type of z; rows that sum to one.
+
+    Raises
+    ------
+    ValueError
+        when the shape, the data type, the device or the name does not fit.
+    RuntimeError
+        when the gradient of the kernel is to be differentiated again, which needs the backend "torch".
+    """
+    _check_scores(z)
+    V = z.shape[-1]
+    wanted = torch.is_grad_enabled() and z.requires_grad
+    if _way("softmax", backend, {"V": V, "B": z.numel() // V}, wanted, z) == "torch":
+        return torch.softmax(z, -1)
+    return _Softmax.apply(z.reshape(-1, V)).reshape(z.shape)
+
+
+class _Softmax(torch.autograd.Function):
+    """Rows of probabilities; all that the backward pass needs of them are they themselves."""
+
+    @staticmethod
+    def forward(ctx, z):
+        from seqlab.lm.kernels import softmax
+
+        fits = z.shape[1] <= softmax.longest_row(z.dtype)
+        p = softmax.softmax_row(z) if fits else softmax.softmax_online(z)
+        ctx.save_for_backward(p)
+        return p
+
+    @staticmethod
+    def backward(ctx, dp):
+        refuse_second_derivative("use softmax with backend='torch'")
+        from seqlab.lm.kernels import softmax
+
+        return softmax.softmax_backward(dp, *ctx.saved_tensors)
 
 
 def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", overwrite=False):
@@ -56,9 +110,7 @@ def cross_entropy(z, y, reduction="mean", ignore_index=-100, backend="auto", ove
     RuntimeError
         when the gradient of the kernel is to be differentiated again, which needs the backend "torch".
     """
-    _check_float("z", z)
-    if z.ndim == 0 or z.shape[-1] == 0:
-        raise ValueError(f"z has shape {tuple(z.shape)}; it must have shape (..., V), with at least one word")
+    _check_scores(z)
     V = z.shape[-1]
     _check_ids(y, z.shape[:-1], V, ignore_index, "scores")
     _check_reduction(reduction)
@@ -327,6 +379,12 @@ def _check_float(name, tensor):
         raise ValueError(f"{name} is a {type(tensor).__name__}; it must be a torch tensor")
     if tensor.dtype not in FLOATS:
         raise ValueError(f"{name} holds {tensor.dtype}; it must hold float32, bfloat16, float16 or float64")
+
+
+def _check_scores(z):
+    _check_float("z", z)
+    if z.ndim == 0 or z.shape[-1] == 0:
+        raise ValueError(f"z has shape {tuple(z.shape)}; it must have shape (..., V), with at least one word")
 
 
 def _check_reduction(reduction):

@@ -33,6 +33,28 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+def softmax_backward(dp, p):
+    """Send the gradient of probabilities back to the scores, :eq:`attention-gradient`.
+
+    Parameters
+    ----------
+    dp : (B, V) gradient of the probabilities.
+    p : (B, V) what `softmax` gave.
+
+    Returns
+    -------
+    dz : (B, V); each row sums to zero, since a constant added to all scores of a row changes nothing.
+
+    Raises
+    ------
+    ValueError
+        when a shape does not fit.
+    """
+    B, V = check_shape("p", p, ("B", "V")).values()
+    check_shape("dp", dp, (B, V))
+    return p * (dp - (p * dp).sum(axis=1, keepdims=True))
+
+
 def cross_entropy(z, y):
     """Loss of the true words and its gradient, :eq:`cross-entropy`.
 

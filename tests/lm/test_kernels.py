@@ -18,7 +18,7 @@ def form(request, monkeypatch):
     """All forms of the kernel: two programs that walk through the rows; parts so small that rows have many."""
     whole = request.param != "parts"
     stages = 3 if request.param == "walking" else 1
-    monkeypatch.setattr(kernels, "_multiprocessors", lambda z: 2)
+    monkeypatch.setattr(kernels, "multiprocessors", lambda z: 2)
 
     def launch(z, *rest):
         block = max(32, triton.next_power_of_2(z.shape[1])) if whole else 64

@@ -35,8 +35,8 @@ import triton
 import triton.language as tl
 
 from seqlab.kernels import interpreting, tuned
+from seqlab.lm.kernels.common import SHARED, multiprocessors, sums
 
-SHARED = 227 * 1024  # bytes of shared memory that a program can have on Hopper
 LARGEST = 15  # 2**15 scores fit the registers of one program
 RESCALE_BLOCK = 1024
 RESCALE_PROGRAMS = 2048  # enough to fill a GPU, few enough to start and end at once when there is nothing to do
@@ -146,8 +146,7 @@ def _rescale(x_ptr, scale_ptr, N, rounds, BLOCK: tl.constexpr, ACC: tl.constexpr
 
 def plan(V, dtype, gradient=True, same=True):
     """Choose the constants of the kernel; the compile tests read the same plan as the launch."""
-    acc = tl.float64 if dtype == torch.float64 else tl.float32
-    return {"COLS": triton.next_power_of_2(V), "GRADIENT": gradient, "SAME": same, "ACC": acc}
+    return {"COLS": triton.next_power_of_2(V), "GRADIENT": gradient, "SAME": same, "ACC": sums(dtype)}
 
 
 def losses(z, y, ignore_index, scale=None, out=None):
@@ -173,7 +172,7 @@ def losses(z, y, ignore_index, scale=None, out=None):
     constants = plan(V, z.dtype, gradient, gradient and scale.numel() == 1)
 
     def programs(config):
-        return (min(B, _multiprocessors(z)) if config["STAGES"] > 1 else B,)
+        return (min(B, multiprocessors(z)) if config["STAGES"] > 1 else B,)
 
     arguments = [z, y, scale.contiguous() if gradient else loss, loss]
     with torch.cuda.device_of(z):
@@ -186,16 +185,11 @@ def losses(z, y, ignore_index, scale=None, out=None):
     return loss
 
 
-def _multiprocessors(tensor):
-    return torch.cuda.get_device_properties(tensor.device).multi_processor_count
-
-
 def rescale(x, scale):
     """Multiply a contiguous tensor in place with a tensor of one number; where that is 1, cost nothing."""
     if x.numel() == 0:
         return
-    acc = tl.float64 if x.dtype == torch.float64 else tl.float32
     programs = min(triton.cdiv(x.numel(), RESCALE_BLOCK), RESCALE_PROGRAMS)
     rounds = triton.cdiv(x.numel(), programs * RESCALE_BLOCK)
     with torch.cuda.device_of(x):
-        _rescale[(programs,)](x, scale, x.numel(), rounds, BLOCK=RESCALE_BLOCK, ACC=acc)
+        _rescale[(programs,)](x, scale, x.numel(), rounds, BLOCK=RESCALE_BLOCK, ACC=sums(x.dtype))
