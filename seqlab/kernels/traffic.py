@@ -165,9 +165,9 @@ class Traffic:
 
 
 class Table:
-    """The launches of a `Traffic` in rows: text for a terminal, HTML for a notebook."""
+    """The launches of a `Traffic` in rows, in bytes: text for a terminal, HTML for a notebook."""
 
-    head = ("launch", "programs", "bytes loaded", "bytes stored")
+    head = ("launch", "programs", "loaded", "stored")
 
     def __init__(self, traffic):
         self.traffic = traffic
@@ -220,19 +220,20 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self):
-        def cells(row):
-            rest = "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in row[1:])
-            return f'<tr><th scope="row" style="text-align:left">{escape(row[0])}</th>{rest}</tr>'
+        def cells(row, line=""):
+            name = f'<th scope="row" style="text-align:left;overflow-wrap:anywhere{line}">{escape(row[0])}</th>'
+            numbers = "".join(f'<td style="text-align:right{line}">{escape(cell)}</td>' for cell in row[1:])
+            return f"<tr>{name}{numbers}</tr>"
 
         *body, total = self.rows()
-        align = ["left", *["right"] * (len(self.head) - 1)]
-        head = "".join(
-            f'<th scope="col" style="text-align:{side}">{escape(name)}</th>'
-            for name, side in zip(self.head, align, strict=True)
-        )
+        head = "".join(f'<th scope="col" style="text-align:right">{name}</th>' for name in self.head[1:])
+        caption = escape(self.caption())
         return (
-            f'<table class="seqlab-traffic"><caption>{escape(self.caption())}</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{''.join(map(cells, body))}</tbody><tfoot>{cells(total)}</tfoot></table>"
+            f'<div style="overflow-x:auto" tabindex="0" role="group" aria-label="{caption}">'
+            f'<table class="dataframe"><caption style="caption-side:top;text-align:left">{caption}</caption>'
+            f'<thead><tr><th scope="col" style="text-align:left">{self.head[0]}</th>{head}</tr></thead>'
+            f"<tbody>{''.join(map(cells, body))}</tbody>"
+            f"<tfoot>{cells(total, ';border-top:1px solid')}</tfoot></table></div>"
         )
 
 
@@ -269,12 +270,12 @@ def count(fn, *args, events=False, **kwargs):
     >>> from seqlab.kernels import count
     >>> traffic = count(lambda x: (2 * x).exp(), torch.ones(1000))
     >>> print(traffic)
-    launch    programs  bytes loaded  bytes stored
-    --------  --------  ------------  ------------
-    aten.mul                   4,000         4,000
-    aten.exp                   4,000         4,000
-    --------  --------  ------------  ------------
-    total            0         8,000         8,000
+    launch    programs  loaded  stored
+    --------  --------  ------  ------
+    aten.mul             4,000   4,000
+    aten.exp             4,000   4,000
+    --------  --------  ------  ------
+    total            0   8,000   8,000
     16,000 bytes moved: torch 16,000
     """
     if not interpreting():

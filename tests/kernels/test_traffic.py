@@ -512,13 +512,13 @@ def test_the_table_has_a_row_for_each_launch_and_a_total():
     traffic = count(lambda: add(add(x, x), x.exp(), BLOCK=16))
     assert str(traffic) == str(traffic.table())
     assert str(traffic).splitlines() == [
-        "launch    programs  bytes loaded  bytes stored",
-        "--------  --------  ------------  ------------",
-        "add              2           512           256",
-        "aten.exp                     256           256",
-        "add              4           512           256",
-        "--------  --------  ------------  ------------",
-        "total            6         1,280           768",
+        "launch    programs  loaded  stored",
+        "--------  --------  ------  ------",
+        "add              2     512     256",
+        "aten.exp               256     256",
+        "add              4     512     256",
+        "--------  --------  ------  ------",
+        "total            6   1,280     768",
         "2,048 bytes moved: needed 512, scratch 768, again 256, torch 512",
     ]
     html = traffic._repr_html_()
