@@ -40,16 +40,16 @@ def bench(
 ):
     """Measure kernels against their peers and floors: first whether they are right, then how long they take.
 
-    seqlab bench                   what can be measured
+    `seqlab bench`: what can be measured.
 
-    seqlab bench lstm              one benchmark, on the GPU if there is one
+    `seqlab bench lstm`: one benchmark, on the GPU if there is one.
 
-    seqlab bench --quick           every kernel checked on this machine, in minutes
+    `seqlab bench --quick`: every kernel checked, on any machine, within minutes.
 
-    seqlab bench --all             everything at full size on this GPU: the measurements that the book draws from
+    `seqlab bench --all`: everything at full size on this GPU; the book's table of results is drawn from it.
 
-    A way whose result is wrong gets no speed, and the command ends with status 1. `of floor` says how near a way comes to
-    what the device allows; `best peer / this` above 1 means faster than the best of the others.
+    A way whose result is wrong gets no speed, and the command ends with status 1. `of floor` says how near a way comes
+    to what the device allows; `best peer / this` above 1 means faster than the best of the others.
     """
     import torch
 
@@ -62,7 +62,7 @@ def bench(
     _only_with(picked, "NAME", "--shapes", shapes is not None)
     _only_with(picked, "--all", "--again", again)
     _only_with(picked, ("NAME", "--quick", "--all"), "--repeat", repeat is not None)
-    _only_with(picked, ("NAME", "--quick", "--all"), "--out", out is not None)
+    _only_with(picked, tuple(KIND.values()), "--out", out is not None)
     if repeat is not None and repeat < 1:
         _stop(f"repeat is {repeat}; it must be at least 1")
     if name is not None and name not in BENCHMARKS:
@@ -75,7 +75,7 @@ def bench(
     if quick:
         return _quick(BENCHMARKS, out, repeat)
     if traffic or resources:
-        return _extra("traffic" if traffic else "resources")
+        return _extra("traffic" if traffic else "resources", out)
     if name is None:
         return _list(BENCHMARKS)
     return _named(BENCHMARKS[name], shapes or ("full" if torch.cuda.is_available() else "small"), out, repeat or 20)
@@ -207,13 +207,14 @@ def _all(benchmarks, out, repeat, again):
     _end(reports, failed)
 
 
-def _extra(what):
-    """The tables of `seqlab.bench.traffic` and `seqlab.bench.resources`."""
+def _extra(what, out):
+    """The tables of `seqlab.bench.traffic` and `seqlab.bench.resources`, which print themselves."""
     from importlib import import_module
 
-    from rich.console import Console
-
-    Console().print(import_module(f"seqlab.bench.{what}").table())
+    try:
+        import_module(f"seqlab.bench.{what}").table(out=out)
+    except ValueError as error:
+        _stop(str(error))
 
 
 def _end(reports, failed=None):

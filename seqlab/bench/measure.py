@@ -24,8 +24,8 @@ LAUNCHES = 1e-3  # seconds of launches that are worth recording
 def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, total: None, clock=None, speeds=None):
     """Run a benchmark.
 
-    Work shorter than 100 us is timed as a CUDA graph, all its launches at once, and also launch by launch. On a GPU each
-    call finds the L2 cache cold, see `seqlab.bench.timing`.
+    Work shorter than 100 us is timed as a CUDA graph, all its launches at once, and also launch by launch. On a GPU
+    each call finds the L2 cache cold, see `seqlab.bench.timing`.
 
     Parameters
     ----------
@@ -56,8 +56,9 @@ def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, tot
         raise ValueError("full shapes need a CUDA device, and there is none here: take the small ones")
     begun = time.monotonic()
     sizes = benchmark.shapes[shapes]
-    on_step("how fast this device is", 0, len(sizes))
-    speeds = speeds or speeds_here()
+    if kind == "cuda" and speeds is None:
+        on_step("how fast this device is", 0, len(sizes))
+        speeds = speeds_here()
     device = floor_device(device_name(), speeds) if speeds else None
     clock = clock or clock_for(kind)
     rows, absent, done, total = [], [], 0, len(sizes)

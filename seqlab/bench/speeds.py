@@ -1,8 +1,8 @@
 """What this device can do, measured in the process that times the kernels: memory, arithmetic, and waiting.
 
 The floor of a recurrence is a chain of steps of which each needs the one before. What a step costs at least is measured
-by two empty recurrences, which exchange a number and compute nothing. Times of T and of 2 T steps are taken; the slope is
-the step, and what it takes to start falls out.
+by two empty recurrences, which exchange numbers and compute nothing. Times of T and of 2 T steps are taken; the slope
+is the step, and what it takes to start falls out.
 """
 
 import functools
@@ -151,8 +151,8 @@ def speeds_here():
 
     Returns
     -------
-    speeds : {"bandwidth": bytes a second, "flops": {dtype: operations a second}, "step": {kind: seconds}}; None on a CPU
-        and in the interpreter, whose times are not those of any device.
+    speeds : {"bandwidth": bytes a second, "flops": {dtype: operations a second}, "step": {kind: seconds}}; None on a
+        CPU and in the interpreter, whose times are not those of any device.
     """
     if not torch.cuda.is_available() or interpreting():
         return None

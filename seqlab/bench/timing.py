@@ -1,8 +1,8 @@
 """Clocks: how long a call takes on the CPU, and on a GPU, launch by launch or recorded as a CUDA graph.
 
 On a GPU every call finds the L2 cache cold: before it, a buffer twice as large as the cache is read, so that nothing of
-the call before is left there and nothing has to be written back. The floors charge every byte to memory, and this is the
-state in which they are floors. Each call stands between two events of its own; the reading stays outside.
+the call before is left there and nothing has to be written back. The floors charge every byte to memory, and this is
+the state in which they are floors. Each call stands between two events of its own; the reading stays outside.
 """
 
 import statistics

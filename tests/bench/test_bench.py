@@ -123,13 +123,13 @@ def report(tmp_path_factory):
 def test_the_file_says_what_was_measured_where_and_when(report):
     _, written, files = report
     assert len(files) == 1
-    assert (written["format"], written["benchmark"], written["shapes"], written["repeat"]) == (1, "rnn", "small", 1)
+    assert (written["format"], written["benchmark"], written["shapes"], written["repeat"]) == (2, "rnn", "small", 1)
     assert written["versions"]["torch"] == torch.__version__
     assert {"python", "seqlab", "numpy"} <= set(written["versions"])
     assert written["device"]["name"]
     assert written["date"].endswith("+00:00")
     keys = {"shape", "pass", "way", "role", "errors", "tolerance", "right", "seconds", "quartiles", "memory", "cost"}
-    keys |= {"floor_seconds", "bound", "of_floor", "of_best_peer", "note"}
+    keys |= {"floor_seconds", "bound", "of_floor", "of_best_peer", "note", "graph", "launched_seconds", "ran_on"}
     assert all(set(row) == keys for row in written["rows"])
     shapes = BENCHMARKS["rnn"].shapes["small"]
     assert [row["shape"] for row in written["rows"]] == [shape for shape in shapes for _ in range(6)]
@@ -176,7 +176,8 @@ def with_memory(report, numbers):
 def test_without_a_name_the_command_lists_what_exists():
     result = runner.invoke(app, ["bench"])
     assert result.exit_code == 0
-    assert "rnn  plain RNN" in result.output
+    listed = " ".join(result.output.split())
+    assert all(f"{benchmark.name} {benchmark.about}" in listed for benchmark in BENCHMARKS.values())
 
 
 @pytest.mark.parametrize(
