@@ -5,8 +5,14 @@ a wrong one worth reading. An outcome is a number out of the compiler (for sm_90
 traffic counter (in Triton's interpreter). `python -m seqlab.bench.experiments --out FILE` measures all of them again.
 """
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+FILE = Path(__file__).parents[1] / "measurements" / "experiments.json"
 BY = {"compiler": "compiled for sm_90, no GPU needed", "counter": "counted in Triton's interpreter"}
 
 
@@ -65,7 +71,7 @@ EXPERIMENTS = (
         name="softmax_whole_row",
         title="Softmax of 32,768 scores: the whole row on the chip, or in parts",
         by="compiler",
-        change="the kernel that owns a whole row, or the one with a running maximum, each in the first form of its plan",
+        change="the kernel that owns a whole row, or that of a running maximum, each in the first form of its plan",
         quantity="registers a thread of the first over those of the second",
         predicted=2,
         reason="The whole row leaves a thread some 64 scores to hold, with addresses about 80 registers. In parts it "
@@ -101,8 +107,8 @@ EXPERIMENTS = (
         change="maximum, exponentials, sum and quotient as kernels that go through memory, or one kernel for a row",
         quantity="bytes that the four move over those of the one",
         predicted=2.5,
-        reason="The maximum reads the row, the exponentials read and write it, the sum reads it, the quotient reads "
-        "and writes it: 6 passes, of which the first two may be one in our heads; we counted 5. One kernel needs 2.",
+        reason="We counted 5 passes in place of 2: one for the maximum, two for the exponentials, one for the sum, one "
+        "for the quotient.",
     ),
     Experiment(
         name="softmax_online",
@@ -176,3 +182,68 @@ EXPERIMENTS = (
         within=0.15,
     ),
 )
+
+
+def print_outcomes(by, functions):
+    """Measure the experiments that one measurer decides, and print a line of JSON for each."""
+    for experiment in EXPERIMENTS:
+        if experiment.by == by:
+            outcome, parts = functions[experiment.name]()
+            print(json.dumps({"name": experiment.name, "outcome": outcome, "parts": parts}), flush=True)
+
+
+def run(by=tuple(BY), on_step=lambda text: None):
+    """Measure everything again, each measurer in a process of its own.
+
+    Parameters
+    ----------
+    by : "compiler", "counter", or both.
+    on_step : called with the name of every experiment that is done.
+
+    Returns
+    -------
+    report : dict that fits into JSON: versions, and "outcomes", name -> {"outcome": number, "parts": its parts}.
+
+    Raises
+    ------
+    RuntimeError
+        when an experiment fails.
+    """
+    from seqlab.machine import versions
+
+    outcomes = {}
+    for one in by:
+        module, interpret = {"compiler": ("compiled", "0"), "counter": ("counted", "1")}[one]
+        command = [sys.executable, "-m", f"{__name__}.{module}"]
+        environment = os.environ | {"TRITON_INTERPRET": interpret}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+        with subprocess.Popen(command, **pipes) as child:
+            for line in child.stdout:
+                found = json.loads(line)
+                outcomes[found.pop("name")] = found
+                on_step(list(outcomes)[-1])
+            complaint = child.stderr.read().strip().splitlines()
+        if child.returncode:
+            raise RuntimeError(f"an experiment of the {one} failed: {complaint[-1] if complaint else child.returncode}")
+    return {"format": 1, "versions": versions(), "outcomes": outcomes}
+
+
+def read(path=FILE):
+    """Read what `run` found: name -> {"outcome", "parts"}; empty where there is no file.
+
+    Raises
+    ------
+    ValueError
+        naming the file, when it holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return {}
+    try:
+        outcomes = json.loads(path.read_text(encoding="utf-8"))["outcomes"]
+        return {name: {"outcome": float(one["outcome"]), "parts": dict(one["parts"])} for name, one in outcomes.items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path.name} holds no outcomes of experiments; write it with "
+            f"`python -m {__name__} --out {path.name}` ({error!r})"
+        ) from error
