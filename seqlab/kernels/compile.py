@@ -1,9 +1,10 @@
 """Compile a kernel for a GPU that need not be there, and read what it uses."""
 
+import collections
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqlab.kernels.switch import has_triton, interpreting
@@ -19,12 +20,39 @@ class Compiled:
     spills : bytes of stack a thread; 0 when everything fits the registers.
     shared : bytes of shared memory a block.
     ptx : the assembly text.
+    cubin : the program as the GPU would load it.
     """
 
     registers: int
     spills: int
     shared: int
     ptx: str
+    cubin: bytes = field(repr=False, default=b"")
+
+    def instructions(self):
+        """Read the GPU's own instructions: a list of (address, text), what each is done under left out."""
+        found = re.findall(r"/\*([0-9a-f]{4,5})\*/\s+(?:@!?U?P\w+ )?(.*?);", _dumped(self.cubin, "-sass"))
+        return [(int(at, 16), what) for at, what in found]
+
+    def loops(self):
+        """Count the instructions of each loop, between a jump back and where it jumps to, in all and by name.
+
+        Returns
+        -------
+        loops : list of dicts; "all" is how many there are, and any other key the first word of an instruction.
+        """
+        lines, found = self.instructions(), []
+        for at, what in lines:
+            target = re.match(r"BRA.*\b0x([0-9a-f]+)", what)
+            if target and (start := int(target[1], 16)) < at:
+                names = [operation(inside) for here, inside in lines if start <= here <= at]
+                found.append({"all": len(names)} | collections.Counter(names))
+        return found
+
+
+def operation(instruction):
+    """Name what an instruction does: its first word, and for special functions which one, MUFU.EX2."""
+    return re.match(r"MUFU\.\w+|\w+", instruction)[0]
 
 
 def compile_for(fn, signature, constants, arch=90, divisible=None, **options):
@@ -71,17 +99,16 @@ def compile_for(fn, signature, constants, arch=90, divisible=None, **options):
     attributes = {(fn.arg_names.index(name),): [["tt.divisibility", 16]] for name in divisible}
     source = ASTSource(fn=fn, signature=types, constexprs=constants, attrs=attributes)
     kernel = triton.compile(source, target=GPUTarget("cuda", arch, 32), options=options)
-    usage = _resources(kernel.asm["cubin"])
-    return Compiled(usage["REG"], usage["STACK"] + usage["LOCAL"], kernel.metadata.shared, kernel.asm["ptx"])
+    cubin = kernel.asm["cubin"]
+    usage = {name: int(value) for name, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", _dumped(cubin, "-res-usage"))}
+    return Compiled(usage["REG"], usage["STACK"] + usage["LOCAL"], kernel.metadata.shared, kernel.asm["ptx"], cubin)
 
 
-def _resources(cubin):
+def _dumped(cubin, what):
     from triton import knobs
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.cubin"
         path.write_bytes(cubin)
-        text = subprocess.run(
-            [knobs.nvidia.cuobjdump.path, "-res-usage", path], check=True, capture_output=True, text=True
-        ).stdout
-    return {name: int(value) for name, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", text)}
+        command = [knobs.nvidia.cuobjdump.path, what, path]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -14,7 +14,7 @@ def compiled(tmp_path_factory):
     return sm90.run("tests.tsne.compile_sm90", tmp_path_factory.mktemp("triton"))
 
 
-def of(compiled, kernel, dtype="torch.float32"):
+def of(compiled, kernel, dtype="float32"):
     return [row for row in compiled if (row["kernel"], row["dtype"]) == (kernel, dtype)]
 
 
