@@ -39,7 +39,7 @@ def table(out=None, names=None):
     Raises
     ------
     ValueError
-        when Triton is not installed, a name is no benchmark's, or the folder of `out` does not exist.
+        when Triton is not installed, a name is no benchmark's, a kernel does not compile, or `out` has no folder.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -100,9 +100,7 @@ def compiled(names=None, on_step=lambda text, done, total: None):
     Raises
     ------
     ValueError
-        when Triton is not installed, or a name is no benchmark's.
-    RuntimeError
-        when a kernel does not compile.
+        when Triton is not installed, a name is no benchmark's, or a kernel does not compile.
     """
     from seqlab.bench import BENCHMARKS
     from seqlab.machine import versions
@@ -128,7 +126,7 @@ def compiled(names=None, on_step=lambda text, done, total: None):
         complaint = child.stderr.read().strip().splitlines()
     if child.returncode:
         last = complaint[-1] if complaint else f"status {child.returncode}"
-        raise RuntimeError(f"the kernels after {done[-1] if done else 'none'} could not be compiled: {last}")
+        raise ValueError(f"the kernels after {done[-1] if done else 'none'} could not be compiled: {last}")
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {"format": FORMAT, "arch": ARCH, "date": date, "versions": versions(), "rows": rows}
 

@@ -11,6 +11,7 @@ from seqlab.bench.launches.model import KINDS, Launch
 
 LAUNCHES = {
     **{cell: partial(recurrent.layer, cell) for cell in ("rnn", "gru", "lstm")},
+    "softmax": lm.softmax,
     "cross_entropy": lm.cross_entropy,
     "linear_cross_entropy": lm.linear_cross_entropy,
     "sgns": embeddings.sgns,

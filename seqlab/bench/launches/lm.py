@@ -1,9 +1,10 @@
-"""Language models: cross-entropy over given scores, alone and behind a linear layer."""
+"""Language models: softmax, and cross-entropy over given scores, alone and behind a linear layer."""
 
 import torch
 
 from seqlab.bench.launches.model import KINDS, Launch, sums
 from seqlab.lm.kernels import cross_entropy as kernels
+from seqlab.lm.kernels import softmax as softmaxes
 
 
 def cross_entropy(V, dtype="float32", gradients=(False, True), same=True, **others):
@@ -43,3 +44,30 @@ def linear_cross_entropy(V, dtype, **others):
     """The loss and gradient of a chunk's scores; the products are torch's."""
     yield from cross_entropy(V, dtype, **others)
     yield from rescale(dtype)
+
+
+def softmax(V, dtype="float32", **others):
+    """The probabilities of rows of V scores, held whole where a program can and in parts, and their gradient."""
+    number = getattr(torch, dtype)
+    for name, pointers, arrays in (("softmax", ("z", "p"), 1), ("softmax_backward", ("p", "dp", "dz"), 2)):
+        held = softmaxes.longest_row(number, arrays) >= V
+        if held:
+            whole = name if arrays > 1 else "softmax_row"
+            yield _rows(whole, pointers, V, dtype, others, {"B": "i32"}, True)
+        if arrays == 1 or not held:
+            yield _rows("softmax_online" if arrays == 1 else f"{name}_parts", pointers, V, dtype, others, {}, False)
+
+
+def _rows(name, pointers, V, dtype, others, sizes, whole):
+    number = getattr(torch, dtype)
+    signature = {f"{pointer}_ptr": KINDS[dtype] for pointer in pointers}
+    divisible = [*signature, *(["V"] if V % 16 == 0 else [])]
+    return Launch(
+        name,
+        {**others, "V": V, "dtype": dtype},
+        getattr(softmaxes, f"_{name}"),
+        signature | sizes | {"V": "i32"},
+        softmaxes.plan(V, number, whole),
+        divisible,
+        arguments={"z_ptr": torch.empty(0, dtype=number)},
+    )
