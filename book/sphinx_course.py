@@ -206,6 +206,17 @@ def syllabus():
     return [(section["title"], section["ideas"]) for section in table["sections"]]
 
 
+def about(name):
+    """What a page's notebook says of itself in its metadata; nothing where the page is no notebook."""
+    path = BOOK / f"{name}.ipynb"
+    return json.loads(path.read_text(encoding="utf-8"))["metadata"].get("seqlab", {}) if path.exists() else {}
+
+
+def beyond(documents):
+    """The pages that go beyond the syllabus, in the order of the book."""
+    return [name for name in documents if about(name).get("beyond")]
+
+
 def coverage(documents):
     """Which pages teach an idea, from the notebooks' metadata.
 
@@ -219,11 +230,8 @@ def coverage(documents):
     """
     covers = {}
     for name in documents:
-        path = BOOK / f"{name}.ipynb"
-        if path.exists():
-            metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-            for idea in metadata.get("seqlab", {}).get("covers", []):
-                covers.setdefault(idea, []).append(name)
+        for idea in about(name).get("covers", []):
+            covers.setdefault(idea, []).append(name)
     return covers
 
 
@@ -233,7 +241,9 @@ class Coverage(SphinxDirective):
     def run(self):
         documents = [str(name).removesuffix(".ipynb") for name in self.config.external_site_map]
         covers = coverage(documents)
-        for name in ["syllabus.json", *{f"{name}.ipynb" for names in covers.values() for name in names}]:
+        more = beyond(documents)
+        pages = {name for names in covers.values() for name in names} | set(more)
+        for name in ["syllabus.json", *(f"{name}.ipynb" for name in pages)]:
             self.env.note_dependency(str(BOOK / name))
         lines, ideas = [], 0
         for title, taught in syllabus():
@@ -245,6 +255,9 @@ class Coverage(SphinxDirective):
                     f"| {idea} | {text} | {', '.join(f'{{doc}}`/{name}`' for name in covers[idea])} |"
                     for idea, text in rows
                 ]
+        if more:
+            lines += ["", "## Beyond the notes", "", "What the lecture notes do not teach, and this book does:", ""]
+            lines += [f"- {{doc}}`/{name}`" for name in more]
         summary = f"{len(covers)} of the {ideas} ideas of the finished course are taught so far."
         return [
             nodes.paragraph("", summary),

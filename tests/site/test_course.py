@@ -98,3 +98,7 @@ def test_coverage_reads_the_notebooks(course):
     covers = course.coverage(["index", "02-recurrent-networks"])
     assert covers["R1"] == ["02-recurrent-networks"]
     assert "N1" not in covers
+
+
+def test_coverage_names_the_pages_that_go_beyond_the_notes(course):
+    assert course.beyond(["index", "02-recurrent-networks", "19-on-the-gpu"]) == ["19-on-the-gpu"]
