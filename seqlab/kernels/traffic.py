@@ -19,6 +19,14 @@ One of torch's functions: reads each distinct element of its inputs once and wri
 working were perfect. A view moves nothing, `empty` moves nothing, `zeros` writes, a function in place reads and writes.
 A function that picks (`embedding`, `gather`, `index_select`, an index) reads as many numbers as it picks, and one that
 scatters in place touches as many as it is given. A broadcast input counts its distinct elements.
+
+What it cannot know: two arguments that are the same memory (a result written over its input) are one, and the first of
+them takes the bytes. A GPU moves whole sectors of 32 bytes, and its caches may spare some of what is loaded again; both
+are left out, since they belong to the device. So a count says what a kernel asks for, and a time is measured elsewhere.
+
+What it costs: a load of a row that rises from address to address 10 to 40 us, one of 4,096 scattered addresses 0.2 ms;
+the interpreter needs 40 to 200 us for the load itself, so that a kernel takes 0 to 15 % longer. A call of torch takes
+0.1 ms more. Measured on one core of a shared machine.
 """
 
 import dataclasses
@@ -481,7 +489,8 @@ class _Watch:
         def wrapper(original):
             def access(*args, **kwargs):
                 if self._mine():
-                    self._touch(kind, args[pointer], None if mask is None else args[mask])
+                    given = args[mask] if mask is not None and mask < len(args) else kwargs.get("mask")
+                    self._touch(kind, args[pointer], given)
                 return original(*args, **kwargs)
 
             return access
@@ -497,9 +506,9 @@ class _Watch:
         if not lanes.size:
             return
         size = _itemsize(pointers.dtype)
-        distinct = lanes
-        if lanes.size > 1 and not (lanes[1:] > lanes[:-1]).all():
-            distinct = np.unique(lanes)
+        distinct = lanes if _rising(lanes) else np.sort(lanes)
+        if not _rising(distinct):
+            distinct = distinct[np.append(True, distinct[1:] != distinct[:-1])]
         place = self._find(int(distinct[0]), int(distinct[-1]) + size)
         if place is not None:
             return self._note(kind, place, lanes, distinct, size)
@@ -578,6 +587,10 @@ class _Watch:
             else:
                 scratch += storage.loaded + storage.stored
         return Traffic(result, tuple(self.launches), needed, scratch)
+
+
+def _rising(addresses):
+    return addresses.size == 1 or bool((addresses[1:] > addresses[:-1]).all())
 
 
 def _itemsize(dtype):
