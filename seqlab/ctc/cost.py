@@ -13,8 +13,8 @@ def loss_cost(T, B, C, L, itemsize, backward=False):
     """Count what any implementation of the loss must pay, or with `backward` of the loss and its gradient.
 
     The loss reads log_probs at the blank and at the labels alone, a number for each. The gradient reads and writes a
-    number for every class. A state takes up to three products, two sums and the product with y_t; the steps of both
-    directions may run side by side.
+    number for every class, and reads what arrives at every loss. A state takes up to three products, two sums and the
+    product with y_t; the steps of both directions may run side by side.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def loss_cost(T, B, C, L, itemsize, backward=False):
     cost : Cost
     """
     states = 2 * L + 1
-    given = B * (L * ID + 2 * ID)
+    given, losses = B * (L * ID + 2 * ID), B * max(4, itemsize)
     recursion = T * B * states * 6
     if not backward:
-        return Cost(T * B * (L + 1) * itemsize + given + B * 4, recursion, T)
+        return Cost(T * B * (L + 1) * itemsize + given + losses, recursion, T)
     collected = T * B * (states * 3 + C * 2)
-    return Cost(2 * T * B * C * itemsize + given + B * 4, 2 * recursion + collected, T)
+    return Cost(2 * T * B * C * itemsize + given + 2 * losses, 2 * recursion + collected, T)
 
 
 def loss_passes(T, B, C, L, itemsize):
@@ -57,21 +57,22 @@ def greedy_cost(T, B, C, itemsize):
 def beam_cost(T, B, C, K, itemsize):
     """Count what any prefix beam search must pay.
 
-    It reads every log-probability once, and compares it with the best so far: within a prefix the order of the labels
-    is the frame's, so the K beams share the comparisons. Then each of K prefixes meets about K labels. A frame waits
-    for the frame before, and in it threads wait for each other: `EXCHANGES` times. In the end K texts are written.
+    It reads every length once, and every log-probability, which it compares with the best so far: within a prefix the
+    order of the labels is the frame's, so the K beams share the comparisons. Then each of K prefixes meets about K
+    labels. A frame waits for the frame before, and in it threads wait for each other: `EXCHANGES` times. In the end K
+    texts are written, with their lengths and log-probabilities.
 
     Parameters
     ----------
     T, B, C, K : frames, sequences, classes, beams of a sequence.
-    itemsize : bytes of a number of log_probs.
+    itemsize : bytes of a number of log_probs; a text's log-probability has 8 where these have 8, else 4.
 
     Returns
     -------
     cost : Cost
     """
-    written = B * K * (T * ID + ID + 4)
-    return Cost(T * B * C * itemsize + written, T * B * (C + K * K) * FUSED, T * EXCHANGES)
+    written = B * K * (T * ID + ID + max(4, itemsize))
+    return Cost(T * B * C * itemsize + B * ID + written, T * B * (C + K * K) * FUSED, T * EXCHANGES)
 
 
 def beam_passes(T, B, C, K, itemsize):

@@ -249,3 +249,7 @@ def test_the_cost_is_a_read_of_the_scores_and_a_wait_a_frame():
     assert must.parts()["memory"] == pytest.approx(512 * 64 * 1000 * 4 / 4.3e12, rel=0.05)
     ours = cost.beam_passes(512, 64, 1000, 16, 4)
     assert must.bytes < sum(ours.values()) < 1.3 * must.bytes
+    T, B, C, K = 3, 2, 5, 2
+    read, texts = B * 8, B * K * (T * 8 + 8)
+    assert cost.beam_cost(T, B, C, K, 2).bytes == T * B * C * 2 + read + texts + B * K * 4
+    assert cost.beam_cost(T, B, C, K, 8).bytes == T * B * C * 8 + read + texts + B * K * 8

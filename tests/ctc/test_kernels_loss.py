@@ -286,6 +286,14 @@ def test_what_does_not_fit_is_named(change, sentence):
         kernels.ctc_loss(**given)
 
 
+def test_the_cost_counts_lengths_and_what_arrives_at_the_losses():
+    T, B, C, L = 3, 2, 5, 2
+    lengths_and_targets = B * (2 * 8 + L * 8)
+    assert cost.loss_cost(T, B, C, L, 4).bytes == T * B * (L + 1) * 4 + lengths_and_targets + B * 4
+    assert cost.loss_cost(T, B, C, L, 2, backward=True).bytes == 2 * T * B * C * 2 + lengths_and_targets + 2 * B * 4
+    assert cost.loss_cost(T, B, C, L, 8).bytes == T * B * (L + 1) * 8 + lengths_and_targets + B * 8
+
+
 def test_the_cost_of_the_claimed_sizes_is_steps_or_bytes():
     long = cost.loss_cost(1024, 32, 128, 96, 4, backward=True)
     assert long.bound(H200) == "steps"

@@ -484,7 +484,10 @@ def test_the_cost_counts_what_the_equations_say():
     forward, backward = cost.linear_cost(M, D, V, 2), cost.linear_cost(M, D, V, 2, backward=True)
     assert forward.flops == 2 * M * D * V + 4 * M * V
     assert backward.flops == 2 * (2 * M * D * V + M * V)
-    assert backward.bytes == 2 * (2 * (M * D + V * D + V))
+    assert backward.bytes == 2 * (2 * (M * D + V * D))
+    for back in (False, True):
+        with_bias = cost.linear_cost(M, D, V, 2, backward=back, bias=True)
+        assert with_bias.bytes - (backward if back else forward).bytes == (1 + back) * 2 * V
     assert (forward.dtype, cost.linear_cost(M, D, V, 4).dtype) == ("bfloat16", "float32")
 
 
