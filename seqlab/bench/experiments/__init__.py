@@ -105,7 +105,7 @@ EXPERIMENTS = (
         "gradient of log_softmax reads two arrays and writes one: 8 passes, since the counter charges a function for "
         "all of its inputs. The kernel reads once and writes once.",
         learned="Two mistakes. The counter knows that nll_loss picks one number a row, so torch moves 6 passes, as "
-        "the cost model says. And the first form of our tuner, which the interpreter takes, reads a row in parts and so "
+        "the cost model says. And the first form of our tuner, which the interpreter takes, reads a row in parts, "
         "twice: 3 passes. The form that holds a row moves 2.",
     ),
     Experiment(
@@ -157,7 +157,7 @@ EXPERIMENTS = (
         quantity="bytes that the loss stores a sequence, however many frames there are",
         predicted=4,
         reason="No state leaves the chip: the loss of a sequence is one number in float32.",
-        learned="No state leaves the chip, but the probability of the whole sequence does: as a mantissa and an exponent "
+        learned="No state leaves the chip, but the probability of the whole sequence does: as mantissa and exponent "
         "beside the loss, whether or not a gradient will ask for them.",
     ),
     Experiment(

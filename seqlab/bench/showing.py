@@ -1,0 +1,156 @@
+"""How measurements are shown on a page: sentences and tables that are HTML in a notebook and text in a terminal."""
+
+import re
+from html import escape
+
+# A pale panel stands behind HTML outputs on a dark page; ours follow the page's ink and need none.
+FRAME = (
+    "<style>html[data-theme=dark] .bd-content div.cell_output .text_html:has(div.seqlab.seqlab)"
+    "{background:none;color:inherit;padding:0}"
+    ".seqlab-results table{border-collapse:collapse;font-size:.875rem;width:auto;margin:.3rem 0;background:none;"
+    "color:inherit}"
+    ".seqlab-results :is(th,td){padding:.2rem .6rem;border-bottom:1px solid rgba(128,128,128,.4);text-align:left;"
+    "vertical-align:top;background:none;color:inherit;font-variant-numeric:tabular-nums}"
+    ".seqlab-results thead th{vertical-align:bottom;border-bottom-width:2px}"
+    ".seqlab-results :is(th,td).number{text-align:right;white-space:nowrap}"
+    ".seqlab-results :is(th,td).words{min-width:13rem}"
+    ".seqlab-results caption{caption-side:top;text-align:left;color:inherit;padding:.2rem 0}"
+    ".seqlab-results summary{cursor:pointer;padding:.3rem 0}</style>"
+)
+
+
+def marked(text):
+    """Plain text as HTML, `code` between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(str(text)))
+
+
+class Piece:
+    """Something that a cell shows."""
+
+    def inner(self):
+        """The piece as HTML without its frame."""
+        raise NotImplementedError
+
+    def _repr_html_(self):
+        return f'{FRAME}<div class="seqlab seqlab-results">{self.inner()}</div>'
+
+    def __repr__(self):
+        return str(self)
+
+
+class Sentences(Piece):
+    """Paragraphs of text; what stands between backticks is code.
+
+    Parameters
+    ----------
+    lines : text of each paragraph.
+    """
+
+    def __init__(self, *lines):
+        self.lines = lines
+
+    def inner(self):
+        return "".join(f"<p>{marked(line)}</p>" for line in self.lines)
+
+    def __str__(self):
+        return "\n".join(self.lines)
+
+
+class Table(Piece):
+    """A table that scrolls sideways where it is too wide for the page.
+
+    Parameters
+    ----------
+    head : names of the columns.
+    rows : lists of text, as long as the head; a cell may be a number, too.
+    caption : what the table shows, in a few words.
+    words : names of the columns that hold text; the others hold numbers and stand to the right.
+    fold : None, or what the reader clicks to open the table.
+    """
+
+    def __init__(self, head, rows, caption, words, fold=None):
+        self.head, self.rows = list(head), [[str(cell) for cell in row] for row in rows]
+        self.caption, self.words, self.fold = caption, set(words), fold
+        wrong = next((row for row in self.rows if len(row) != len(self.head)), None)
+        if wrong is not None:
+            raise ValueError(f"a row of {caption!r} has {len(wrong)} cells; the table has {len(self.head)} columns")
+
+    def inner(self):
+        kinds = ["words" if name in self.words else "number" for name in self.head]
+        head = "".join(
+            f'<th scope="col" class="{kind}">{marked(name)}</th>' for name, kind in zip(self.head, kinds, strict=True)
+        )
+        body = "".join(self._row(row, kinds) for row in self.rows)
+        label = escape(self.caption, quote=True)
+        box = (
+            f'<div style="overflow-x:auto" tabindex="0" role="group" aria-label="{label}"><table>'
+            f"<caption>{marked(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+        return f"<details><summary>{marked(self.fold)}</summary>{box}</details>" if self.fold else box
+
+    @staticmethod
+    def _row(row, kinds):
+        first, *rest = (f'class="{kind}">{marked(cell)}' for cell, kind in zip(row, kinds, strict=True))
+        return (
+            f'<tr><th scope="row" style="font-weight:inherit" {first}</th>'
+            + "".join(f"<td {cell}</td>" for cell in rest)
+            + "</tr>"
+        )
+
+    def __str__(self):
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        lines = [self.head, ["-" * width for width in widths], *self.rows]
+        texts = [
+            "  ".join(
+                cell.ljust(width) if name in self.words else cell.rjust(width)
+                for cell, width, name in zip(line, widths, self.head, strict=True)
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([self.caption, *texts])
+
+
+class Pieces(Piece):
+    """Several pieces one below the other.
+
+    Parameters
+    ----------
+    pieces : sentences and tables.
+    """
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    def inner(self):
+        return "".join(piece.inner() for piece in self.pieces)
+
+    def __str__(self):
+        return "\n\n".join(map(str, self.pieces))
+
+
+def seconds(value):
+    """Seconds with a fitting unit; a dash where there are none."""
+    if value is None:
+        return "–"
+    scale, unit = next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")) if value >= s), (1e-9, "ns"))
+    return f"{value / scale:.3g} {unit}"
+
+
+def amount(value, unit=""):
+    """A large number in three digits, 2.15 G; a dash where there is none."""
+    if value is None:
+        return "–"
+    for scale, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:.3g} {letter}{unit}"
+    return f"{value:.3g} {unit}".strip()
+
+
+def size(shape):
+    """A size as a reader wants it: B 64, T 512, bfloat16."""
+    return ", ".join(str(v) if isinstance(v, str) else f"{k} {v:,}" for k, v in shape.items())
+
+
+def plural(count, word):
+    """1 kernel, 2 kernels."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
