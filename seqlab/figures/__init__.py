@@ -11,6 +11,7 @@ from seqlab.figures.gradients import BackwardGraph, ClipLab, MatrixPowers
 from seqlab.figures.language import PerplexityDie, TemperatureLab
 from seqlab.figures.lattice import CtcLattice
 from seqlab.figures.learned import HuffmanSteps, NoiseExponent
+from seqlab.figures.moving import MovingTiles
 from seqlab.figures.recurrent import SharedWeights, UnrolledRNN
 from seqlab.figures.roofline import Roofline
 from seqlab.figures.sequences import OneHotLab, ProblemShapes, SequenceTensor
@@ -44,6 +45,7 @@ __all__ = [
     "GatesLab",
     "HuffmanSteps",
     "MatrixPowers",
+    "MovingTiles",
     "NoiseExponent",
     "OneHotLab",
     "PerplexityDie",

@@ -44,9 +44,9 @@ def traffic_bars(traffic):
             drawn.add(part)
             ax.barh(row, size / divisor, left=left / divisor, height=0.66, color=colour, hatch=hatch, label=label)
             left += size
-            told.append(f"{part} {size / divisor:,.3g}")
-        ax.text((left + 0.015 * most) / divisor, row, f"{left / divisor:,.3g}", va="center", fontsize=9)
-        said.append(f"{name}: {left / divisor:,.3g} {unit} ({', '.join(told) or 'nothing'})")
+            told.append(f"{part} {_short(size / divisor)}")
+        ax.text((left + 0.015 * most) / divisor, row, _short(left / divisor), va="center", fontsize=9)
+        said.append(f"{name}: {_short(left / divisor)} {unit} ({', '.join(told) or 'nothing'})")
     ax.set_yticks(range(len(bytes_)), list(bytes_))
     ax.set(xlabel=f"moved between memory and chip, {unit}", xlim=(0, 1.14 * max(most, 1) / divisor))
     ax.set_ylim(len(bytes_) - 0.4, -0.6)
@@ -129,6 +129,11 @@ def against_peers(rows):
     return show(
         fig, f"This book's kernels against the fastest peer: {len(drawn) - lost} faster, {lost} slower. {said}."
     )
+
+
+def _short(x):
+    """Three digits, more only before the point: 3.47, 34.7, 3,470."""
+    return f"{x:,.0f}" if x >= 99.95 else f"{x:.3g}"
 
 
 def _cases(rows):

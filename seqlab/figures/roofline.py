@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from seqlab.figures.figure import Figure, table
 from seqlab.kernels import H200, Cost, Device
 
 BITS = {"float32": "float32", "bfloat16": "16 bits", "float16": "16 bits", "float64": "float64"}
+ENTERED = 1.5 / 0.7  # neighbours of a point in the symmetric P of the benchmark, for each of its k nearest
 MOST = 40  # kernels of a figure: more points could not be told apart
 OURS = "seqlab Triton"  # how the benchmarks call this book's kernels
 
@@ -95,10 +98,10 @@ def book_kernels():
         return embeddings.cooccurrence_cost(N, V, window)
 
     def sgns(W, C, K, D, V):
-        return embeddings.sgns_cost(W, C, K, D)
+        return embeddings.sgns_cost(W, near_words(C), K, D)
 
     def cbow(W, C, K, D, V):
-        return embeddings.cbow_cost(W, C, K, D)
+        return embeddings.cbow_cost(W, near_words(C), K, D)
 
     def glove(n, D, V):
         return embeddings.glove_cost(n, D)
@@ -110,7 +113,7 @@ def book_kernels():
         return tsne.repulsion_cost(N, d)
 
     def attraction(N, d, k, dtype):
-        return tsne.attraction_cost(N, N * k, d)
+        return tsne.attraction_cost(N, round(N * k * ENTERED), d)
 
     def ctc_loss(T, B, C, L, dtype):
         return ctc.loss_cost(T, B, C, L, size[dtype], backward=True)
@@ -122,7 +125,7 @@ def book_kernels():
         return ctc.beam_cost(T, B, C, K, size[dtype])
 
     def nodes(W, C, D, V):
-        return embeddings.skipgram_hierarchical_cost(W, C, math.log2(V), D)
+        return embeddings.skipgram_hierarchical_cost(W, near_words(C), code_length(V), D)
 
     def scatter(B, V, D, dtype):
         return embeddings.scatter_add_cost(B, V, D, size[dtype])
@@ -158,6 +161,21 @@ def book_kernels():
         Kernel("ctc_greedy", "CTC: greedy decoder", spoken | {"C": 5000} | single, "C", (50, 500, 5000), ctc_greedy),
         Kernel("ctc_beam", "CTC: prefix beam search", prefixes, "B", (1, 8, 64, 512, 4096), ctc_beam),
     ]
+
+
+def near_words(C):
+    """Words of a window in the mean, where it reaches 1 to C / 2 words to each side, at random."""
+    return C / 2 + 1
+
+
+def code_length(V):
+    """Nodes on the way to a word in the mean, where the words' frequencies fall as 1 / (rank + 2.7).
+
+    It is their entropy: a Huffman code is hardly longer.
+    """
+    p = 1 / (np.arange(V) + 2.7)
+    p /= p.sum()
+    return float(-(p * np.log2(p)).sum())
 
 
 class Roofline(Figure):
