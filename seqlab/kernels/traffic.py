@@ -1,12 +1,10 @@
 """Count what a computation loads from memory and stores there, without a GPU.
 
-`count` runs a function and watches two things. Kernels run in Triton's interpreter, program by program, and every load,
-store and atomic of theirs is seen with its addresses and its mask. torch's functions are seen one by one, as they reach
-the CPU. So a reader without a GPU can see traffic fall when kernels are fused.
+`seqlab.kernels.count` runs a function and watches two things. Kernels run in Triton's interpreter, program by program,
+and every load, store and atomic of theirs is seen with its addresses and its mask. torch's functions are seen one by
+one, as they reach the CPU. So a reader without a GPU can see traffic fall when kernels are fused.
 
-What is counted, and what that assumes
---------------------------------------
-A kernel:
+Of a kernel:
 
 - Only lanes whose mask is true count.
 - In one load, or one store, an address counts once, however many lanes name it: a program fetches it once and hands
@@ -15,7 +13,7 @@ A kernel:
 - An atomic loads and stores for each true lane: two lanes that add to one number are two updates, one after the other.
 - What stays in registers or in shared memory costs nothing.
 
-One of torch's functions: reads each distinct element of its inputs once and writes its outputs once, as if its inner
+One of torch's functions reads each distinct element of its inputs once and writes its outputs once, as if its inner
 working were perfect. A view moves nothing, `empty` moves nothing, `zeros` writes, a function in place reads and writes.
 A function that picks (`embedding`, `gather`, `index_select`, an index) reads as many numbers as it picks, and one that
 scatters in place touches as many as it is given. A broadcast input counts its distinct elements.
@@ -260,6 +258,8 @@ def count(fn, *args, events=False, **kwargs):
 
     Raises
     ------
+    ValueError
+        when `fn` cannot be called, or a kernel is launched on tensors that do not lie on the CPU.
     RuntimeError
         when kernels do not run in Triton's interpreter, or when this process counts something already: the interpreter
         runs one program at a time, so a count cannot hold another, nor a launch from another thread.
@@ -276,16 +276,21 @@ def count(fn, *args, events=False, **kwargs):
     --------
     >>> import torch
     >>> from seqlab.kernels import count
-    >>> traffic = count(lambda x: (2 * x).exp(), torch.ones(1000))
-    >>> print(traffic)
-    launch    programs  loaded  stored
-    --------  --------  ------  ------
-    aten.mul             4,000   4,000
-    aten.exp             4,000   4,000
-    --------  --------  ------  ------
-    total            0   8,000   8,000
-    16,000 bytes moved: torch 16,000
+    >>> from seqlab.lm.kernels.softmax import softmax_row
+    >>> print(count(lambda z: softmax_row(2 * z), torch.ones(8, 100)))
+    launch       programs  loaded  stored
+    -----------  --------  ------  ------
+    aten.mul                3,200   3,200
+    softmax_row         8   3,200   3,200
+    -----------  --------  ------  ------
+    total               8   6,400   6,400
+    12,800 bytes moved: needed 3,200, scratch 3,200, again 0, torch 6,400
     """
+    if not callable(fn):
+        raise ValueError(
+            f"fn is of type {type(fn).__name__} and cannot be called: give the function and its arguments apart, "
+            "count(f, x) and not count(f(x))"
+        )
     if not interpreting():
         why = "kernels are compiled in this process" if has_triton() else "the package triton exists for Linux alone"
         raise RuntimeError(

@@ -1,5 +1,6 @@
 """Traffic that a hand can count: each number below is written out from the kernel above it."""
 
+import doctest
 import subprocess
 import sys
 import threading
@@ -419,6 +420,13 @@ def test_cross_entropy_with_its_gradient_moves_less_than_torch():
     assert fused.moved < 0.51 * eager.total  # the interpreter's form of the kernel reads a row twice
 
 
+def test_the_example_of_the_docstring_runs():
+    (example,) = doctest.DocTestFinder(recurse=False).find(count, "count")
+    runner = doctest.DocTestRunner()
+    runner.run(example)
+    assert (runner.tries, runner.failures) == (4, 0)
+
+
 # Errors, and what stays behind
 
 
@@ -496,6 +504,11 @@ except RuntimeError as error:
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said.count("\n") == 1
     assert "set TRITON_INTERPRET=1" in said
+
+
+def test_a_result_in_the_place_of_the_function_is_named():
+    with pytest.raises(ValueError, match=r"fn is of type Tensor .* count\(f, x\) and not count\(f\(x\)\)"):
+        count(add(torch.ones(4), torch.ones(4)))
 
 
 def test_an_empty_grid_and_an_empty_tensor_move_nothing():
