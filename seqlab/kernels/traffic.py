@@ -16,7 +16,8 @@ Of a kernel:
 One of torch's functions reads each distinct element of its inputs once and writes its outputs once, as if its inner
 working were perfect. A view moves nothing, `empty` moves nothing, `zeros` writes, a function in place reads and writes.
 A function that picks (`embedding`, `gather`, `index_select`, an index) reads as many numbers as it picks, and one that
-scatters in place touches as many as it is given. A broadcast input counts its distinct elements.
+scatters in place touches as many as it is given. A broadcast input counts its distinct elements. What `torch.compile`
+made is counted as if it were not compiled: torch does not use it while its calls are watched.
 
 What it cannot know: two arguments that are the same memory (a result written over its input) are one, and the first of
 them takes the bytes. A GPU moves whole sectors of 32 bytes, and its caches may spare some of what is loaded again; both
@@ -188,16 +189,18 @@ class Table:
             else:
                 runs.append([key, 1])
         rows = []
-        for (name, kind, programs, loaded, stored), times in runs[:ROWS]:
+        for (name, _, programs, loaded, stored), times in runs[:ROWS]:
             name = name if times == 1 else f"{times} × {name}"
-            rows.append((name, f"{times * programs:,}" if kind == "kernel" else "", times * loaded, times * stored))
+            rows.append((name, times * programs, times * loaded, times * stored))
         rest = runs[ROWS:]
         if rest:
-            loaded, stored = (sum(times * key[i] for key, times in rest) for i in (3, 4))
-            programs = sum(times * key[2] for key, times in rest)
-            rows.append((f"{sum(times for _, times in rest)} more", f"{programs:,}", loaded, stored))
-        rows.append(("total", f"{self.traffic.programs:,}", *self._totals()))
-        return [(name, programs, f"{loaded:,}", f"{stored:,}") for name, programs, loaded, stored in rows]
+            programs, loaded, stored = (sum(times * key[i] for key, times in rest) for i in (2, 3, 4))
+            rows.append((f"{sum(times for _, times in rest)} more", programs, loaded, stored))
+        rows.append(("total", self.traffic.programs, *self._totals()))
+        return [
+            (name, f"{programs:,}" if programs else "", f"{loaded:,}", f"{stored:,}")
+            for name, programs, loaded, stored in rows
+        ]
 
     def _totals(self):
         launches = self.traffic.launches

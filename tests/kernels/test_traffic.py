@@ -90,6 +90,21 @@ def _byte(flag_ptr, out_ptr, N: tl.constexpr):
 
 
 @triton.jit
+def _between(bytes_ptr, out_ptr, N: tl.constexpr):
+    i = tl.arange(0, N)
+    words = (bytes_ptr + 1).to(tl.pointer_type(tl.int32))  # a byte behind where numbers of four bytes start
+    tl.store(out_ptr + i, tl.load(words + 2 * i))
+
+
+@triton.jit
+def _exchange(x_ptr, from_ptr, to_ptr, N: tl.constexpr, M: tl.constexpr, mask_ptr):
+    i, j = tl.arange(0, N)[:, None], tl.arange(0, M)[None, :]
+    inside = tl.load(mask_ptr + i * M + j) > 0
+    x = tl.load(x_ptr + tl.load(from_ptr + i * M + j), mask=inside)
+    tl.store(x_ptr + tl.load(to_ptr + i * M + j), x, mask=inside)
+
+
+@triton.jit
 def _fails(x_ptr):
     tl.static_assert(tl.load(x_ptr) is None, "as it should")
 
@@ -190,6 +205,32 @@ def test_bytes_follow_the_data_type(dtype, size):
     traffic = count(_byte[(1,)], x, out, N=16)
     assert traffic.launches[0].by_argument == {"flag": (16 * size, 0), "out": (0, 64)}
     assert parts(traffic) == (16 * size + 64, 0, 0)
+
+
+def test_numbers_that_lie_between_the_usual_addresses_are_followed():
+    x, out = torch.arange(64, dtype=torch.uint8), torch.empty(8, dtype=torch.int32)
+    traffic = count(_between[(1,)], x, out, N=8, events=True)
+    assert out[1].item() == int.from_bytes(bytes([9, 10, 11, 12]), "little")
+    assert parts(traffic) == (2 * 8 * 4, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_pattern_is_counted_as_sets_count_it(seed):
+    """Programs that load and store the same tensor at random places, against Python's sets."""
+    rng = np.random.default_rng(seed)
+    N, M, size = 4, 8, 40
+    x = torch.randn(size, dtype=[torch.float32, torch.float16][seed % 2])
+    source, target = (torch.tensor(rng.integers(size, size=(N, M))) for _ in range(2))
+    mask = torch.tensor(rng.random((N, M)) < [0.0, 0.5, 1.0][seed % 3], dtype=torch.int32)
+    loads = {int(i) for i in source[mask > 0]}
+    stores = {int(i) for i in target[mask > 0]}
+    traffic = count(lambda: [_exchange[(1,)](x, source, target, N, M, mask) for _ in range(2)])
+    item = x.element_size()
+    fixed = N * M * (4 + 8 + 8)
+    assert traffic.launches[0].by_argument["x"] == (len(loads) * item, len(stores) * item)
+    assert traffic.moved == 2 * (fixed + (len(loads) + len(stores)) * item)
+    assert traffic.needed == fixed + (len(loads) + len(stores)) * item
+    assert traffic.scratch == 0
 
 
 def test_events_say_who_touched_which_elements_of_which_tensor():
@@ -514,6 +555,7 @@ def test_a_result_in_the_place_of_the_function_is_named():
 def test_an_empty_grid_and_an_empty_tensor_move_nothing():
     traffic = count(add, torch.empty(0), torch.empty(0))
     (launch,) = traffic.launches
+    assert str(traffic).splitlines()[2].split() == ["add", "0", "0"]
     assert (launch.moved, launch.programs, launch.per_program.shape) == (0, 0, (0, 2))
 
 
