@@ -39,7 +39,7 @@ CONFIRMED = 3  # declared variants that are also graded by the real engine
 HEADS = ("import ", "from ", "@", "for ", "while ", "if ", "elif ", "else", "with ", "def ", "class ", "try")
 HOME = Path(__file__).resolve().parent
 JUDGES = (
-    "model", "values", "emit", "intake", "kernel", "forks",
+    "model", "values", "emit", "intake", "form", "kernel", "forks",
     "sandbox", "usersandbox", "confine", "plugin", "reference", "mistakes", "trial", "run", "personal",
 )  # fmt: skip
 SPECIALS = (sources.NOTEBOOK, sources.VARIANTS)
@@ -471,7 +471,7 @@ def _gates_without_engine(assignment, variants, folder, release, pool, with_muta
         (answer.id, kind, unusual.source(answer.solution, kind))
         for answer in assignment.answers
         for kind in sources.UNUSUAL
-        if kind != "torch" or (assignment.needs_torch and kind not in answer.closed)
+        if not answer.form and (kind != "torch" or (assignment.needs_torch and kind not in answer.closed))
     ]
     reached = {(name, kind): touched(assignment, name, source) for name, kind, source in forms}
     tries = [((name, kind), name, source, reached[name, kind], SEEDS[0]) for name, kind, source in forms]

@@ -57,6 +57,7 @@ class Answer:
     solution: str
     stub: str
     closed: tuple[str, ...] = ()  # modules that this answer may not use
+    form: str = ""  # what its source may hold: see `seqlab.grading.form`; anything when empty
 
 
 @dataclass(frozen=True)

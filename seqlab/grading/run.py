@@ -28,7 +28,7 @@ import time
 import traceback
 from pathlib import Path
 
-from seqlab.grading import admission, intake, mistakes, reference, sandbox
+from seqlab.grading import admission, form, intake, mistakes, reference, sandbox
 from seqlab.grading.kernel import cell_name, die_with_parent
 from seqlab.grading.model import Assignment, CheckResult, Outcome, Record, State
 
@@ -130,6 +130,9 @@ class _Grading:
             elif intake.blank(source, answer.stub):
                 del self.answers[answer.id]
                 self.settle_all(State.NOT_RUN, "the answer is still empty", answer.id)
+            elif out := form.fault(answer, source):
+                del self.answers[answer.id]
+                self.settle_all(State.NOT_RUN, clean(out, 500), answer.id)
             else:
                 self.owners[cell_name(source)] = answer.id
 

@@ -17,7 +17,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from seqlab.grading import names, personal
+from seqlab.grading import form, names, personal
 from seqlab.grading.model import Answer, Assignment, Cell, Check, Manual, RubricItem
 from seqlab.notebooks import text_of
 
@@ -30,7 +30,7 @@ MARKERS = (BEGIN_SOLUTION, END_SOLUTION, BEGIN_HIDDEN, END_HIDDEN)
 ROLES = ("provided", "answer", "check", "manual")
 KEYS = {
     "provided": {"role"},
-    "answer": {"role", "id", "title", "closed"},
+    "answer": {"role", "id", "title", "closed", "form"},
     "check": {"role", "id", "answer", "title", "points", "rtol", "atol", "hint", "exact_type", "half"},
 }
 MANUAL_KEYS = {"role", "id", "title", "points", "rubric", "rubric_hidden"}
@@ -265,7 +265,14 @@ def _read_answer(reading, where, cell_id, meta, source):
     stub, solution = make_stub(name, closed, pieces), _join(pieces)
     if _compiles(reading, where, solution) is not None:
         _compiles(reading, f"the released form of {where}", stub)
-    reading.answers.append(Answer(name, title, solution, stub, tuple(closed)))
+    kind = meta.get("form", "")
+    if kind and kind not in form.FORMS:
+        reading.mistakes.append(f"{where} has form = {kind!r}; give it one of {', '.join(form.FORMS)}")
+        kind = ""
+    answer = Answer(name, title, solution, stub, tuple(closed), kind)
+    if out := form.fault(answer, solution):
+        reading.mistakes.append(f"{where} is out of its form: {out}")
+    reading.answers.append(answer)
     reading.cells.append(Cell(name, "answer", solution))
 
 
@@ -393,6 +400,22 @@ def _read_cell(reading, number, cell):
         reading.cells.append(Cell(cell_id, "provided", source))
 
 
+def _look_at_forms(reading):
+    """Answers of a form share their kernel with those who measure them: none without a form may run there too."""
+    if not any(answer.form for answer in reading.answers):
+        return
+    for answer in reading.answers:
+        if not answer.form:
+            told = f"give it one of {', '.join(form.FORMS)}, or it could change what the checks of the others measure"
+            reading.mistakes.append(f"answer {answer.id!r} has no form and others have; {told}")
+    for cell in reading.cells:
+        if cell.role in ("provided", "check") and not reading.mistakes:
+            for name in sorted(names.bound(cell.source) | names.free(cell.source)):
+                if form.HELPER.fullmatch(name):
+                    told = "such names are the students' own: rename it"
+                    reading.mistakes.append(f"cell {cell.id!r} uses the name {name!r}; {told}")
+
+
 def _find_demos(reading):
     """Give the role demo to provided cells that use the answers and that no answer or check depends on.
 
@@ -479,6 +502,7 @@ def read_source(folder):
         key: _number(reading, where, settings, key, getattr(Assignment, key), 1)
         for key in ("cell_seconds", "total_seconds", "memory_mb")
     }
+    _look_at_forms(reading)
     if reading.mistakes:
         raise SourceError(folder / NOTEBOOK, reading.mistakes)
     _find_demos(reading)
@@ -533,6 +557,9 @@ def _read_variant(kind, number, table, assignment, mistakes):
         ast.parse(personal.opened(table["source"], assignment.personal))
     except SyntaxError as wrong:
         mistakes.append(f"{where} is not Python (line {wrong.lineno}: {wrong.msg}); correct its source")
+    answer = next(one for one in assignment.answers if one.id == table["answer"])
+    if out := form.fault(answer, personal.opened(table["source"], assignment.personal)):
+        mistakes.append(f"{where} is out of its answer's form: {out}")
     if kind == "right":
         return Variant(table["name"], table["answer"], table["source"])
     earns, points = table["earns"], {check.id: check.points for check in assignment.checks}

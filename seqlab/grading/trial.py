@@ -316,6 +316,7 @@ class Worker:
 
     def _start(self, warm):
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        environment["TRITON_INTERPRET"] = "1"  # as in the sandbox, whatever device this machine has
         self.processes[warm] = subprocess.Popen(
             [sys.executable, "-m", "seqlab.grading.trial", *warm],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment,

@@ -14,6 +14,7 @@ NO_TWIN = {  # answers that stand ready-made nowhere outside the grader
     "09_attention": {"map"},
     "10_ctc": {"texts"},
     "11_trigger_words": set(),
+    "12_write_a_kernel": {"axpy", "softmax", "online", "gru", "ctc", "cost"},  # their form lets nothing be called
 }
 FOUND = {
     "01_recurrent_step_by_step": {
@@ -569,4 +570,5 @@ FOUND = {
                 [m := match(detections, truths, tolerance), (len(m.hits), len(m.misses), len(m.false_alarms))][-1]"""),
         ],
     },
+    "12_write_a_kernel": {},
 }  # fmt: skip
