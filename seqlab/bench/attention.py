@@ -8,15 +8,14 @@ import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seqlab.attention import cost, functional
-from seqlab.bench.decode import replayed
-from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.model import AbsentError, Benchmark, Case
+from seqlab.bench.peers import COMPILED, compiled
 from seqlab.kernels import has_triton, interpreting
 
 # Relative L2 error against float64, of the context and of the gradients.
 TOLERANCE = {"float32": (1e-5, 1e-4), "bfloat16": (1e-2, 2e-2), "float16": (1e-2, 2e-2)}
 INTERPRETED = "interpreter on the CPU: checked, not timed"
-SHORT = 1024  # queries up to which a launch may take longer than its kernel: also measured as a graph, without launches
-# Torch's own ways, each forced, so that no other takes its place; those that a device lacks are shown as failed.
+# Torch's own ways, each forced, so that no other takes its place; those that a device lacks are named as absent.
 SDPA = {
     "cpu": {"SDPA math": SDPBackend.MATH, "SDPA flash": SDPBackend.FLASH_ATTENTION},
     "cuda": {
@@ -29,8 +28,25 @@ SDPA = {
 
 def _sdpa(backend, causal):
     def attend(query, key, value):
-        with sdpa_kernel(backend):
-            return F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        try:
+            with sdpa_kernel(backend):
+                return F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        except RuntimeError as error:
+            if "No available kernel" not in str(error):
+                raise
+            raise AbsentError("torch has no such kernel for this size, data type and device") from error
+
+    return attend
+
+
+def _bmm(causal):
+    """What one writes by hand: a product, a softmax, a product."""
+
+    def attend(query, key, value):
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        if causal:
+            scores = scores.masked_fill(torch.ones_like(scores[0, 0], dtype=torch.bool).triu(1), -torch.inf)
+        return scores.softmax(-1) @ value
 
     return attend
 
@@ -76,6 +92,7 @@ def flash_cases(shape, device):
 
     mine = {"eager": ours("torch")} | ({"seqlab Triton": ours("triton")} if has_triton() else {})
     peers = {name: _sdpa(backend, causal) for name, backend in SDPA[device].items()}
+    peers |= {"bmm and softmax": _bmm(causal)} | compiled(_bmm(causal), device)
     context_tolerance, gradient_tolerance = TOLERANCE[shape["dtype"]]
     tolerance = {"context": context_tolerance} | dict.fromkeys(names[1:], gradient_tolerance)
     untimed = {"seqlab Triton": INTERPRETED} if has_triton() and interpreting() else {}
@@ -83,9 +100,6 @@ def flash_cases(shape, device):
 
     def case(passes, run, names, cost):
         ways = [{name: partial(run, attend) for name, attend in group.items()} for group in (mine, peers)]
-        if device == "cuda" and passes == "forward" and T <= SHORT:
-            for group in ways:
-                group |= {f"{name}, graph": replayed(way) for name, way in group.items()}
         return Case(passes, *ways, partial(truth, names), {name: tolerance[name] for name in names}, cost, untimed)
 
     return [
@@ -110,9 +124,11 @@ FLASH = Benchmark(
             _flash(4, 32, 1024, 64),
             _flash(4, 16, 1024, 64, "float32"),
             _flash(4, 16, 500, 80),
+            _flash(64, 1, 256, 128, pairs="all"),  # Luong's attention: as many queries and keys as words of a sentence
         ],
     },
     flash_cases,
+    on_gpu=("SDPA cuDNN", COMPILED),
 )
 
 
@@ -153,7 +169,7 @@ def additive_cases(shape, device):
         return dict(zip(names, gradients(attend, leaves, do), strict=True))
 
     mine = {"seqlab Triton": partial(functional.additive_attention, backend="triton")} if has_triton() else {}
-    peers = {"eager": eager} | ({"torch.compile": torch.compile(eager)} if device == "cuda" else {})
+    peers = {"eager": eager} | compiled(eager, device)
     first, second = TOLERANCE[shape["dtype"]]
     tolerance = dict.fromkeys(names[:2], first) | dict.fromkeys(names[2:], second)
     untimed = {"seqlab Triton": INTERPRETED} if has_triton() and interpreting() else {}
@@ -188,4 +204,5 @@ ADDITIVE = Benchmark(
         ],
     },
     additive_cases,
+    on_gpu=(COMPILED,),
 )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+PEER = "best peer\n/ this"
 KIND = {"name": "NAME", "quick": "--quick", "all": "--all", "traffic": "--traffic", "resources": "--resources"}
 
 
@@ -294,9 +295,9 @@ def _tables(report):
         recorded = any(row.get("graph") for row in rows)
         floor = f", floor {time_words(rows[0]['floor_seconds'])} ({rows[0]['bound']})" if known else ""
         table = Table(title=f"{shape}: {passes}{floor}", title_justify="left", title_style="bold")
-        table.add_column("way", no_wrap=True)
+        table.add_column("way", min_width=13, overflow="fold")
         extra = [*(["launched"] if recorded else []), *(["memory"] if weighed else [])]
-        for heading in ("error", "median", "middle half", *extra, *(["of floor"] if known else []), "best peer / this"):
+        for heading in ("error", "median", "middle half", *extra, *(["of floor"] if known else []), PEER):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             errors = row["errors"].values()
@@ -304,7 +305,7 @@ def _tables(report):
             graph = ", graph" if row.get("graph") else ""
             cells = [row["way"] + graph + apart, "-" if None in errors else f"{max(errors):.1e}"]
             cells.append(time_words(row["seconds"]))
-            cells.append(" to ".join(map(time_words, row["quartiles"])) if row["quartiles"] else "-")
+            cells.append(_between(row["quartiles"]))
             if recorded:
                 cells.append(time_words(row["launched_seconds"] or row["seconds"]))
             if weighed:
@@ -328,8 +329,21 @@ def time_words(seconds):
     """Seconds with a fitting unit, "-" for None."""
     if seconds is None:
         return "-"
-    scale, unit = next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if seconds >= s), (1e-9, "ns"))
+    scale, unit = _unit(seconds)
     return f"{seconds / scale:.3g} {unit}"
+
+
+def _between(quartiles):
+    """Both quartiles in one unit, `1.43 to 1.74 ms`; "-" for None."""
+    if quartiles is None:
+        return "-"
+    low, high = quartiles
+    scale, unit = _unit(high)
+    return f"{low / scale:.3g} to {high / scale:.3g} {unit}"
+
+
+def _unit(seconds):
+    return next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if seconds >= s), (1e-9, "ns"))
 
 
 def bytes_words(number):

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.peers import COMPILED, absent, compiled
 from seqlab.kernels import has_triton, interpreting
 from seqlab.lm import cost, cross_entropy, linear_cross_entropy, reference
 
@@ -46,9 +47,7 @@ def cases(shape, device):
         return {"loss": truth()["loss"]}
 
     mine = {"seqlab Triton": ours} if has_triton() else {}
-    peers = {"F.cross_entropy": F.cross_entropy}
-    if device == "cuda":
-        peers["torch.compile"] = torch.compile(F.cross_entropy)
+    peers = {"F.cross_entropy": F.cross_entropy} | compiled(F.cross_entropy, device)
     costs = [cost.cost(B, V, dtype.itemsize, backward=back) for back in (False, True)]
     return _cases(shape["dtype"], mine, peers, forward, backward, forward_truth, truth, costs)
 
@@ -98,7 +97,8 @@ def linear_cases(shape, device):
     if has_triton():
         mine["seqlab Triton"] = ours("triton")
         mine |= {f"seqlab Triton, chunk {c}": ours("triton", c) for c in (1024, 2048) if c < M}
-    peers = {"F.cross_entropy of F.linear": eager, "F.linear_cross_entropy": chunked}
+    peers = {"F.cross_entropy of F.linear": eager} | compiled(eager, device)
+    peers["F.linear_cross_entropy"] = chunked if hasattr(F, "linear_cross_entropy") else absent("not in this torch")
     costs = [cost.linear_cost(M, D, V, dtype.itemsize, backward=back) for back in (False, True)]
     return _cases(shape["dtype"], mine, peers, forward, backward, forward_truth, truth, costs)
 
@@ -140,6 +140,7 @@ CROSS_ENTROPY = Benchmark(
         ],
     },
     cases=cases,
+    on_gpu=(COMPILED,),
 )
 LINEAR_CROSS_ENTROPY = Benchmark(
     name="linear_cross_entropy",
@@ -149,4 +150,5 @@ LINEAR_CROSS_ENTROPY = Benchmark(
         "full": [_layer(8192, 2048, 32768, "bfloat16"), _layer(700, 650, 10000), _layer(4096, 512, 50257, "bfloat16")],
     },
     cases=linear_cases,
+    on_gpu=(COMPILED,),
 )

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from seqlab.bench.decode import replayed
-from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.model import AbsentError, Benchmark, Case
+from seqlab.bench.peers import COMPILED, compiled
 from seqlab.ctc import cost, ctc_loss, decoding
 from seqlab.kernels import has_triton, interpreting
 
@@ -63,7 +63,7 @@ def loss_cases(shape, device):
 
     def cudnn(log_probs):
         if not torch._use_cudnn_ctc_loss(log_probs, joined, (T,) * B, (L,) * B, 0):
-            raise RuntimeError("torch does not give this to cuDNN")
+            raise AbsentError("torch does not give this size to cuDNN")
         return F.ctc_loss(log_probs, joined, (T,) * B, (L,) * B, reduction="none")
 
     ours = {"seqlab torch": partial(ctc_loss, backend="torch", reduction="none", **lengths, targets=targets)}
@@ -120,11 +120,12 @@ CTC_LOSS = Benchmark(
         ],
     },
     loss_cases,
+    on_gpu=("F.ctc_loss cuDNN",),
 )
 
 
 def greedy_cases(shape, device):
-    """Labels and how many there are; on a GPU also as a graph, without the time of its launches."""
+    """Labels and how many there are."""
     T, B, C = (shape[name] for name in "TBC")
     generator = torch.Generator(device).manual_seed(0)
     scores = torch.randn(T, B, C, generator=generator, device=device)
@@ -156,11 +157,7 @@ def greedy_cases(shape, device):
         from seqlab.ctc import kernels
 
         ours["seqlab Triton"] = lambda: kernels.greedy_decode(scores, frames, 0)
-    if device == "cuda":
-        compiled = torch.compile(eager)
-        peers["torch.compile"] = lambda: compiled(scores, frames)
-        for ways in (ours, peers):
-            ways |= {f"{name}, graph": replayed(step) for name, step in ways.items()}
+    peers |= {name: lambda step=step: step(scores, frames) for name, step in compiled(eager, device).items()}
 
     def named(step):
         return lambda: dict(zip(("labels", "lengths"), step(), strict=True))
@@ -183,6 +180,7 @@ CTC_GREEDY = Benchmark(
         "full": [_frames(1024, 32, 5000), _frames(1024, 32, 128), _frames(1500, 1, 32)],
     },
     greedy_cases,
+    on_gpu=(COMPILED,),
 )
 
 
@@ -242,7 +240,8 @@ def beam_cases(shape, device):
         ours["seqlab Triton"] = checked(launched)
     untimed = {"seqlab Triton": INTERPRETED} if interpreting() else {}
     must = cost.beam_cost(T, B, C, K, log_probs.element_size())
-    return [Case("forward", ours, peers, truth, {"log_probs": 1e-5, "best text": 1e-5}, must, untimed)]
+    tolerance = {"log_probs": 1e-5, "best text": 1e-5}
+    return [Case("forward", ours, peers, truth, tolerance, must, untimed, on_cpu=frozenset(peers))]
 
 
 def spoken(T, B, C, dtype, device):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.peers import COMPILED, compiled
 from seqlab.decode import cost
 from seqlab.kernels import has_triton, interpreting
 
@@ -17,7 +18,7 @@ INTERPRETED = "interpreter on the CPU: checked, not timed"
 
 
 def cases(shape, device):
-    """One step of all sentences; on a GPU also as a graph, without the time of its launches."""
+    """One step of all sentences."""
     B, K, V, width = (shape[name] for name in ("B", "K", "V", "width"))
     dtype = getattr(torch, shape["dtype"])
     generator = torch.Generator(device).manual_seed(0)
@@ -58,37 +59,11 @@ def cases(shape, device):
         from seqlab.decode import kernels
 
         ours["seqlab Triton"] = lambda: kernels.beam_step(scores, totals, width)
-    if device == "cuda":
-        compiled = torch.compile(eager)
-        peers["torch.compile"] = lambda: compiled(scores, totals)
-        for ways in (ours, peers):
-            ways |= {f"{name}, graph": replayed(step) for name, step in ways.items()}
+    peers |= {name: lambda step=step: step(scores, totals) for name, step in compiled(eager, device).items()}
     untimed = {"seqlab Triton": INTERPRETED} if interpreting() else {}
     ways = [{name: checked(step) for name, step in group.items()} for group in (ours, peers)]
     must = cost.beam_step_cost(B, K, V, width, dtype.itemsize)
     return [Case("forward", *ways, truth, TOLERANCE, must, untimed)]
-
-
-def replayed(step):
-    """Record the launches of a step at its first call; from then on launch them all at once."""
-    recorded = []
-
-    def run():
-        if not recorded:
-            beside = torch.cuda.Stream()
-            beside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(beside):
-                for _ in range(3):  # what is compiled, chosen or allocated the first time cannot be recorded
-                    step()
-            torch.cuda.current_stream().wait_stream(beside)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                results = step()
-            recorded.extend((graph, results))
-        recorded[0].replay()
-        return recorded[1]
-
-    return run
 
 
 def _step(B, K, V, width, dtype="float32"):
@@ -110,4 +85,5 @@ BEAM_STEP = Benchmark(
         ],
     },
     cases,
+    on_gpu=(COMPILED,),
 )

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch.optim.adagrad import adagrad
 
+from seqlab.bench import gensim
 from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.peers import needing
 from seqlab.embeddings import cost, functional, reference
 from seqlab.kernels import has_triton, interpreting
 
@@ -67,11 +69,16 @@ def _way(step, checked, timed, names):
     return run
 
 
-def _case(passes, ours, peers, checked, timed, names, truth, cost, change=CHANGE):
+def _case(passes, ours, peers, checked, timed, names, truth, cost, change=CHANGE, apart=None):
+    """`apart` holds peers that draw their own numbers, name -> (way, truth, tolerance); they run on the CPU."""
     mine = {name: _way(step, checked, timed, names) for name, step in ours.items()}
     others = {name: _way(step, checked, timed, names) for name, step in peers.items()}
     untimed = dict.fromkeys(mine, INTERPRETED) if interpreting() else {}
-    return Case(passes, mine, others, truth, {"loss": LOSS} | dict.fromkeys(names, change), cost, untimed)
+    apart = apart or {}
+    others |= {name: way for name, (way, *_) in apart.items()}
+    own = {name: tuple(rest) for name, (_, *rest) in apart.items()}
+    tolerance = {"loss": LOSS} | dict.fromkeys(names, change)
+    return Case(passes, mine, others, truth, tolerance, cost, untimed, own, frozenset(apart))
 
 
 def _ours(name):
@@ -204,7 +211,10 @@ def sgns_cases(shape, device):
 
     peers = _eager("sgns_step") | _sparse(_sgns_loss)
     price = cost.sgns_cost(shape["W"], _real(timed[1][1]), shape["K"], shape["D"])
-    return [_case("step", _ours("sgns_step"), peers, checked, timed, "EO", truth, price)]
+    C, K, D = (shape[name] for name in "CKD")
+    way = needing("gensim", partial(gensim.way, shape["W"], C, K, D, zipf(shape["V"], device)))
+    apart = {"gensim": (way, partial(gensim.truth, C, K, D), dict.fromkeys("EO", gensim.ERROR))}
+    return [_case("step", _ours("sgns_step"), peers, checked, timed, "EO", truth, price, apart=apart)]
 
 
 def cbow_cases(shape, device):

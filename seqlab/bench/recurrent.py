@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlab.bench.model import Benchmark, Case
 from seqlab.kernels import has_triton, interpreting
@@ -12,6 +13,7 @@ from seqlab.recurrent.cost import cost
 
 LAYERS = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+LOOP = "loop in torch"
 WEIGHTS = ("W_ih", "W_hh", "b_ih", "b_hh")
 # Relative L2 error against float64, of the states and of the gradients.
 TOLERANCE = {"float32": (1e-5, 1e-4), "bfloat16": (1e-2, 2e-2), "float16": (1e-2, 2e-2)}
@@ -84,28 +86,37 @@ def cases(cell, shape, device):
         states = [given[name][None] for name in ("h0", "c0") if name in given]
         return layer(given["x"], tuple(states) if cell == "lstm" else states[0])[0]
 
-    # In float32 cuDNN would use tf32, which keeps 10 bits: another computation than the one we time.
-    def layer_forward():
-        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
-            return {"h": torch_layer(tensors)}
+    def packed(given):
+        """The way of sequences of different lengths, for which cuDNN has other kernels; here all are of full length."""
+        states = [given[name][None] for name in ("h0", "c0") if name in given]
+        whole = pack_padded_sequence(given["x"], lengths, batch_first=True)
+        found, _ = layer(whole, tuple(states) if cell == "lstm" else states[0])
+        return pad_packed_sequence(found, batch_first=True)[0]
 
-    def layer_backward():
+    # In float32 cuDNN would use tf32, which keeps 10 bits: another computation than the one we time.
+    def layer_forward(run):
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+            return {"h": run(tensors)}
+
+    def layer_backward(run):
         inputs = [leaves[name] for name in names if name not in WEIGHTS]
         with torch.backends.cudnn.flags(allow_tf32=False):
-            h = torch_layer(leaves)
+            h = run(leaves)
             gradients = torch.autograd.grad(h, [*inputs, *layer.parameters()], dh)
         return {"h": h} | dict(zip(names, gradients, strict=True))
 
     backends = {"seqlab Triton": "triton"} if has_triton() else {}
     interpreted = {"seqlab Triton": "interpreter on the CPU: checked, not timed"} if interpreting() else {}
     twin = f"torch.nn.{LAYERS[cell].__name__}"
+    lengths = torch.full((shape["B"],), shape["T"])
+    layers = {twin: torch_layer, f"{twin}, packed": packed}
     forward_cost = cost(**sizes, itemsize=dtype.itemsize, cell=cell)
     backward_cost = cost(**sizes, itemsize=dtype.itemsize, backward=True, cell=cell)
     return [
         Case(
             "forward",
             {name: partial(forward, backend) for name, backend in backends.items()},
-            {twin: layer_forward, "loop in torch": partial(forward, "torch")},
+            {name: partial(layer_forward, run) for name, run in layers.items()} | {LOOP: partial(forward, "torch")},
             partial(_truth, cell, tensors, dh, ()),
             {"h": forward_tolerance},
             forward_cost,
@@ -114,7 +125,7 @@ def cases(cell, shape, device):
         Case(
             "forward and backward",
             {name: partial(backward, backend) for name, backend in backends.items()},
-            {twin: layer_backward, "loop in torch": partial(backward, "torch")},
+            {name: partial(layer_backward, run) for name, run in layers.items()} | {LOOP: partial(backward, "torch")},
             partial(_truth, cell, tensors, dh, names),
             {"h": forward_tolerance} | dict.fromkeys(names, gradient_tolerance),
             forward_cost + backward_cost,

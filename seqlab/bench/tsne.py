@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.peers import COMPILED, absent, compiled, needing
 from seqlab.kernels import has_triton, interpreting
 from seqlab.tsne import cost, functional
 
@@ -13,6 +14,7 @@ from seqlab.tsne import cost, functional
 TOLERANCE = {"P": 1e-5, "beta": 1e-4, "force": 1e-5, "Z": 1e-5, "cross": 1e-5}
 PAIRS = {"cpu": 1 << 20, "cuda": 1 << 26}  # that torch looks at in one block
 ROWS = 4096  # of distances in float64 at a time
+SKLEARN, ANGLE = "scikit-learn", 0.5
 INTERPRETED = "interpreter on the CPU: checked, not timed"
 
 
@@ -39,10 +41,20 @@ def search_cases(shape, device):
 
         ours["seqlab Triton"] = lambda: named(*kernels.perplexity_search(squared, perplexity))
     peers = {"torch, all rows at once": lambda: named(*_bisect(squared, perplexity, _halve))}
-    if device == "cuda":
-        halve = torch.compile(_halve)
-        peers["torch.compile"] = lambda: named(*_bisect(squared, perplexity, halve))
-    return [_case(ours, peers, truth, ("P", "beta"), cost.search_cost(N, k))]
+    for name, halve in compiled(_halve, device).items():
+        peers[name] = lambda halve=halve: named(*_bisect(squared, perplexity, halve))
+
+    def sklearn():
+        from sklearn.manifold._utils import _binary_search_perplexity
+
+        here = squared.cpu().numpy()
+        return lambda: {"P": torch.from_numpy(_binary_search_perplexity(here, float(perplexity), 0))}
+
+    # It stops where an entropy is right to 1e-5, and gives no widths.
+    own = {SKLEARN: (lambda: {"P": truth()["P"]}, {"P": 1e-4})}
+    whole = "with as many neighbours as points it takes the row for one of all points, and leaves its own out"
+    peers[SKLEARN] = needing(SKLEARN, sklearn) if k < N else absent(whole)
+    return [_case(ours, peers, truth, ("P", "beta"), cost.search_cost(N, k), own)]
 
 
 def _bisect(squared, perplexity, halve):
@@ -98,10 +110,31 @@ def repulsion_cases(shape, device):
 
         ours["seqlab Triton"] = lambda: named(*kernels.repulsion(Y))
     peers = {"torch, in blocks": lambda: named(*_in_blocks(Y, _block))}
-    if device == "cuda":
-        block = torch.compile(_block)
-        peers["torch.compile"] = lambda: named(*_in_blocks(Y, block))
-    return [_case(ours, peers, truth, ("force", "Z"), cost.repulsion_cost(N, d))]
+    for name, block in compiled(_block, device).items():
+        peers[name] = lambda block=block: named(*_in_blocks(Y, block))
+
+    def barnes_hut():
+        from sklearn.manifold._barnes_hut_tsne import gradient
+
+        here, threads = Y.cpu().numpy(), torch.get_num_threads()
+        nobody, neighbours, rows = np.zeros(N, np.float32), np.roll(np.arange(N), 1), np.arange(N + 1)
+
+        def run():
+            found = np.zeros((N, d), np.float32)
+            options = {"dof": 1, "compute_error": False, "num_threads": threads}
+            gradient(nobody, here, neighbours, rows, found, ANGLE, d, 0, **options)
+            return {"push": torch.from_numpy(found)}
+
+        return run
+
+    def pushed():
+        exact = truth()
+        return {"push": -exact["force"] / exact["Z"]}
+
+    # It looks at crowds from afar, which is right to a few hundredths, and gives the downhill force over Z.
+    name = f"{SKLEARN}, Barnes-Hut"
+    peers[name] = needing(SKLEARN, barnes_hut)
+    return [_case(ours, peers, truth, ("force", "Z"), cost.repulsion_cost(N, d), {name: (pushed, {"push": 5e-2})})]
 
 
 def _in_blocks(Y, block):
@@ -151,9 +184,11 @@ def attraction_cases(shape, device):
     return [_case(ours, peers, truth, ("force", "cross"), cost.attraction_cost(N, len(columns), d))]
 
 
-def _case(ours, peers, truth, names, cost):
+def _case(ours, peers, truth, names, cost, own=None):
+    """`own` holds the truth and the tolerance of peers that run on the CPU."""
     untimed = dict.fromkeys((name for name in ours if "Triton" in name), INTERPRETED) if interpreting() else {}
-    return Case("forward", ours, peers, truth, {name: TOLERANCE[name] for name in names}, cost, untimed)
+    own, tolerance = own or {}, {name: TOLERANCE[name] for name in names}
+    return Case("forward", ours, peers, truth, tolerance, cost, untimed, own, frozenset(own))
 
 
 def _rows(N, k, perplexity):
@@ -172,6 +207,7 @@ PERPLEXITY_SEARCH = Benchmark(
         "full": [_rows(70_000, 90, 30), _rows(70_000, 150, 50), _rows(1797, 91, 30)],
     },
     search_cases,
+    on_gpu=(COMPILED,),
 )
 REPULSION = Benchmark(
     "repulsion",
@@ -181,6 +217,7 @@ REPULSION = Benchmark(
         "full": [_points(70_000), _points(60_000), _points(10_000), _points(1797), _points(70_000, 3)],
     },
     repulsion_cases,
+    on_gpu=(COMPILED,),
 )
 ATTRACTION = Benchmark(
     "attraction",

@@ -132,7 +132,7 @@ def test_the_file_says_what_was_measured_where_and_when(report):
     keys |= {"floor_seconds", "bound", "of_floor", "of_best_peer", "note", "graph", "launched_seconds", "ran_on"}
     assert all(set(row) == keys for row in written["rows"])
     shapes = BENCHMARKS["rnn"].shapes["small"]
-    assert [row["shape"] for row in written["rows"]] == [shape for shape in shapes for _ in range(6)]
+    assert [row["shape"] for row in written["rows"]] == [shape for shape in shapes for _ in range(8)]
 
 
 @pytest.mark.skipif(not interpreting(), reason="says what happens in the interpreter")
@@ -150,7 +150,7 @@ def test_the_interpreter_is_checked_and_not_timed(report):
 def test_the_table_shows_every_shape_and_way(report):
     printed, written, _ = report
     for row in written["rows"]:
-        assert row["way"] in printed
+        assert all(word in printed for word in row["way"].split())
     assert "B=17 T=20 D=8 H=63 float32: forward and backward" in printed
 
 

@@ -1,11 +1,9 @@
 """The benchmark of the beam step at the sizes that any machine can run."""
 
-import contextlib
-
 import pytest
 import torch
 
-from seqlab.bench import BENCHMARKS, decode, measure
+from seqlab.bench import BENCHMARKS, measure
 from seqlab.decode import cost
 from seqlab.kernels import H200, has_triton, interpreting
 
@@ -46,27 +44,3 @@ def test_full_shapes_hold_the_size_of_the_book_s_claim():
     must = cost.beam_step_cost(64, 10, 32768, 10, 4)
     assert must.bound(H200) == "memory"
     assert must.floor(H200) == pytest.approx(19.5e-6, rel=0.01)
-
-
-def test_a_graph_is_recorded_once_and_thenreplayed(monkeypatch):
-    """With stand-ins for CUDA's objects, which not every machine has."""
-    replays, calls = [], []
-
-    class Graph:
-        def replay(self):
-            replays.append(self)
-
-    class Stream:
-        def wait_stream(self, other):
-            assert other is not self
-
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
-    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
-    monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
-    run = decode.replayed(lambda: calls.append(len(calls)) or calls[-1])
-    assert [run(), run(), run()] == [3, 3, 3]  # three calls to warm up, the fourth is recorded
-    assert len(calls) == 4
-    assert len(replays) == 3
-    assert len(set(map(id, replays))) == 1

@@ -16,7 +16,7 @@ def report(request):
 
 def test_every_way_is_right_and_what_can_be_timed_is(report):
     twin = {"gru": "torch.nn.GRU", "lstm": "torch.nn.LSTM"}[report["benchmark"]]
-    ways = {twin, "loop in torch"} | ({"seqlab Triton"} if has_triton() else set())
+    ways = {twin, f"{twin}, packed", "loop in torch"} | ({"seqlab Triton"} if has_triton() else set())
     assert {row["way"] for row in report["rows"]} == ways
     for row in report["rows"]:
         assert row["right"], row

@@ -7,6 +7,8 @@ from seqlab.kernels import H200, has_triton, interpreting
 from seqlab.tsne import cost
 
 RESULTS = {"perplexity_search": {"P", "beta"}, "repulsion": {"force", "Z"}, "attraction": {"force", "cross"}}
+# scikit-learn's code in C gives no widths, and its forces divided by Z; it looks at crowds from afar.
+SKLEARN = {"perplexity_search": {"P"}, "repulsion": {"push"}}
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -15,7 +17,7 @@ def test_every_way_is_right_and_what_can_be_timed_is(name):
     assert {row["role"] for row in report["rows"]} == ({"ours", "peer"} if has_triton() else {"peer"})
     for row in report["rows"]:
         assert row["right"], row
-        assert set(row["errors"]) == RESULTS[name]
+        assert set(row["errors"]) == (SKLEARN if "scikit" in row["way"] else RESULTS)[name]
         assert (row["seconds"] is None) == (interpreting() and "Triton" in row["way"])
 
 
