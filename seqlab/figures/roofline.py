@@ -179,7 +179,7 @@ def code_length(V):
 
 
 class Roofline(Figure):
-    """What a device can reach, and where this book's kernels stand under it: operations a byte against their speed.
+    """What a device can reach, :eq:`roofline`, and where this book's kernels stand under it.
 
     Memory allows bandwidth times operations a byte, the slope; arithmetic allows no more than its speed, the flat part,
     which is higher for numbers of 16 bits. A point stands where the kernel's floor puts it: its operations over the
