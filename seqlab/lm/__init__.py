@@ -1,4 +1,4 @@
-"""Language models: n-grams and recurrent networks, their losses, training and sampling.
+"""Language models: n-grams and recurrent networks, softmax and losses, training and sampling.
 
 The names below are imported when they are first used: most need torch, and `seqlab.lm.reference` stays light.
 """
