@@ -5,6 +5,7 @@ A file that is none is named in one sentence.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,7 +233,9 @@ WORDS = {"kernel", "size", "pass", "our way", "fastest peer", "verdict", "predic
 
 
 def comparisons(reports):
-    """A table for each device: what wins first, what loses last, nothing left out."""
+    """A table for each device: what wins first, what loses last, nothing left out; None where nothing was measured."""
+    if not reports:
+        return None
     devices = {}
     for one in compare(reports):
         devices.setdefault(one.device, []).append(one)
@@ -240,9 +243,9 @@ def comparisons(reports):
 
 
 def behind(reports):
-    """What loses against its fastest peer, the slowest in comparison first."""
+    """What loses against its fastest peer, the slowest in comparison last; None where nothing was measured."""
     if not reports:
-        return Sentences()
+        return None
     found = sorted((one for one in compare(reports) if one.verdict == "behind"), key=lambda one: one.ratio)
     if not found:
         return Sentences("No comparison was lost.")
@@ -311,7 +314,9 @@ def _met(have, want, form):
 
 
 def wrong(reports):
-    """Every way whose result was wrong or that failed, with the reason; and what no machine here could run."""
+    """Every way whose result was wrong or that failed, with the reason; None where nothing was measured."""
+    if not reports:
+        return None
     rows = [
         (
             report["device"]["name"],
@@ -325,8 +330,6 @@ def wrong(reports):
         for row in report["rows"]
         if not row["right"]
     ]
-    if not reports:
-        return Sentences()
     if not rows:
         return Sentences("Every result was right: within its tolerance of the reference in float64.")
     head = ("device", "kernel", "size", "pass", "way", "why")
@@ -452,3 +455,52 @@ def resources(path=None):
         if some
     ]
     return Pieces(said, *tables)
+
+
+class Downloads:
+    """Links to files, as seen from the folder in which the notebook runs.
+
+    Parameters
+    ----------
+    files : dict from a path to what the file holds; those that do not exist are left out.
+    """
+
+    def __init__(self, files):
+        self.files = {Path(path): about for path, about in files.items() if Path(path).is_file()}
+
+    def _repr_markdown_(self):
+        lines = [
+            f"- [{path.name}]({Path(os.path.relpath(path)).as_posix()}): {about}" for path, about in self.files.items()
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return "\n".join(f"{path.name}: {about}" for path, about in self.files.items())
+
+
+def downloads(folder=None):
+    """Every file that this page and the lab notebook are drawn from.
+
+    Parameters
+    ----------
+    folder : of the reports of GPUs; None for those that come with the package.
+    """
+    from seqlab.bench.experiments import FILE as experiments
+    from seqlab.bench.resources import FILE as compiled
+
+    gpus = {path: _about(path) for path in sorted(Path(folder or MEASUREMENTS).glob("*.json"))}
+    return Downloads(
+        gpus
+        | {
+            QUICK: "every kernel checked on a CPU",
+            TRAFFIC: "counted bytes beside the cost",
+            compiled: "what the compiler says",
+            experiments: "outcomes of the experiments without a GPU",
+        }
+    )
+
+
+def _about(path):
+    report = _load(path)
+    _check(report, path)
+    return f"{report['benchmark']} on {report['device']['name']}"
