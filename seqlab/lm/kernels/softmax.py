@@ -46,8 +46,8 @@ HELD = 2**15  # numbers of 4 bytes that one program's registers hold, next to wh
 PASS_BLOCK = 4096  # scores that a program of `softmax_passes` reads at a time
 WALKING = 16384  # a row as long as this leaves no room for a second program, so one may read ahead
 # A row of 2**15 takes 64 registers of each of 1024 threads, or 128 of 512: either way one program fills a
-# multiprocessor, and a row of 2**16 spills. Such a program waits for its row, unless it reads ahead. Its arithmetic takes
-# less time than its memory, with a division for every score too: tests/lm/test_softmax_sm90.py counts instructions.
+# multiprocessor, and a row of 2**16 spills. Such a program waits for its row, unless it reads ahead. Its arithmetic
+# takes less time than its memory, even with a division for every score; tests/lm/test_softmax_sm90.py counts.
 HOLDS = [  # a whole row
     *(triton.Config({"STAGES": 1}, num_warps=warps) for warps in (4, 1, 2, 8, 16, 32)),
     *(triton.Config({"STAGES": stages}, num_warps=32) for stages in (2, 3)),
