@@ -2,11 +2,14 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 
-from seqlab.grading import form
-from seqlab.grading.model import Answer
+from seqlab.grading import form, run
+from seqlab.grading.model import Answer, State
+from seqlab.grading.source import SourceError, read_source, read_variants
+from tests.grading import course, tiny
 
 HEAD = "@triton.jit\ndef kernel(x_ptr, out_ptr, n, BLOCK: tl.constexpr):\n"
 STUB = "# answer: kernel\n" + HEAD + '    """Doubles."""\n    raise NotImplementedError("write your answer here")\n'
@@ -212,3 +215,68 @@ def test_plain_arithmetic_is_in_its_form():
         "    return (total, _blocks(n, 2)) if n > 1 else (n, True)\n"
     )
     assert form.fault(ARITHMETIC, source) == ""
+
+
+# ------------------------------------------------------------------------------------- where it is looked at
+
+
+def test_what_is_out_of_form_is_taken_out_before_anything_runs():
+    assignment = tiny.make_assignment()
+    stub = "# answer: double\ndef double(x):\n    raise NotImplementedError\n"
+    answers = [replace(one, form="arithmetic", stub=stub) if one.id == "double" else one for one in assignment.answers]
+    submission = tiny.submission({"double": "def double(x):\n    return __import__('os').getcwd()\n"})
+    settings = {"trusted": True, "only_visible": False, "expected": None}
+    grading = run._Grading(submission, replace(assignment, answers=tuple(answers)), **settings)
+    grading.take()
+    assert set(grading.answers) == {"total", "softmax"}
+    told = {name: (one.state, one.earned, one.message) for name, one in grading.results.items()}
+    assert set(told) == {"double-values", "double-hidden"}
+    for state, earned, message in told.values():
+        assert (state, earned) == (State.NOT_RUN, 0)
+        assert message.startswith(
+            "line 3 of the answer calls `__import__('os').getcwd`, which this question does not take"
+        )
+
+
+WITHOUT_RUNNING = [
+    cell for cell in course.cells(double=course.meta("double", form="arithmetic")) if cell["id"][:3] != "run"
+]
+AUTHORS = {
+    "a form that does not exist": (
+        course.cells(double=course.meta("double", form="numpy")),
+        "cell 'double' has form = 'numpy'; give it one of triton, arithmetic",
+    ),
+    "a solution out of its form": (
+        course.cells(running=course.meta("running", form="arithmetic")),
+        "cell 'running' is out of its form: line 4 of the answer loops over `xs`: loop over range(...)",
+    ),
+    "an answer without a form among others": (
+        course.cells(double=course.meta("double", form="arithmetic")),
+        "answer 'running' has no form and others have; give it one of triton, arithmetic",
+    ),
+    "a name of the students'": (
+        [course.code("more", "_part = 1", role="provided"), *WITHOUT_RUNNING],
+        "cell 'more' uses the name '_part'; such names are the students' own: rename it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+def test_an_author_is_told_what_does_not_go_with_a_form(tmp_path, name):
+    cells, told = AUTHORS[name]
+    with pytest.raises(SourceError) as caught:
+        read_source(course.folder(tmp_path, cells, None))
+    assert any(one.startswith(told) for one in caught.value.mistakes), caught.value.mistakes
+
+
+def test_a_declared_answer_out_of_form_is_told(tmp_path):
+    wrong = """
+[[wrong]]
+name = "by numpy"
+answer = "double"
+earns = { double-values = 0, double-hidden = 3 }
+source = "def double(x):\\n    return np.add(x, x)"
+"""
+    folder = course.folder(tmp_path, WITHOUT_RUNNING, wrong)
+    with pytest.raises(SourceError, match="'by numpy' is out of its answer's form: line 2 of the answer"):
+        read_variants(folder, read_source(folder))
