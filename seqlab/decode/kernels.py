@@ -160,7 +160,7 @@ def _merge(
     token = tl.load(token_ptr + at, mask=inside, other=-1)
     inside = inside & (token >= 0)
     # A beam that is dead, or whose total is no number, has all its tokens alike: the first ones come first.
-    alike = (before - before) != 0
+    alike = ~(tl.abs(before) < float("inf"))
     number = tl.where(alike & (logp == logp), before, before + logp)
     token = tl.where(alike, slot, token)
     keys = tl.reshape(_packed(number, k * V + token, inside), [BEAMS * SLOTS])

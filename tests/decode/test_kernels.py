@@ -57,7 +57,7 @@ def test_groups_and_tiles_may_end_anywhere(V, width, small_groups):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("error")
 def test_both_backends_choose_the_same():
     scores, totals = drawn(3, 4, 40)
     scores = (2 * scores).round() / 2  # many ties
@@ -126,7 +126,7 @@ def test_tokens_ruled_out_come_last_in_order(small_groups):
     assert (beams[1].tolist(), tokens[1].tolist()) == ([1, 0, 0, 0], [69, 0, 1, 2])
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("error")  # dead beams are no accident
 def test_dead_beams_come_only_when_nothing_else_is_left():
     scores, totals = drawn(1, 3, 4)
     totals[0, :] = torch.tensor([-INF, -2.0, -INF])
@@ -136,7 +136,7 @@ def test_dead_beams_come_only_when_nothing_else_is_left():
     assert tokens[0, 4:].tolist() == [0, 1, 2, 3, 0, 1]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("error")
 def test_all_beams_dead_is_no_trouble():
     scores, totals = drawn(2, 2, 9)
     totals[1] = -INF
