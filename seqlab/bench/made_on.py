@@ -53,11 +53,15 @@ def _asked():
     if program is None:
         return ""
     query = [f"--query-gpu={','.join(ASKED.values())}", "--format=csv,noheader,nounits"]
-    which = f"--id={torch.cuda.get_device_properties().uuid}"
-    done = subprocess.run([program, which, *query], capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        done = subprocess.run([program, *query], capture_output=True, text=True, timeout=60)
-    return done.stdout.splitlines()[0] if done.returncode == 0 and done.stdout else ""
+    which = f"--id=GPU-{torch.cuda.get_device_properties().uuid}"
+    for asked in ([which, *query], query):  # inside a container the device may be known by no id
+        try:
+            done = subprocess.run([program, *asked], capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        if done.returncode == 0 and done.stdout:
+            return done.stdout.splitlines()[0]
+    return ""
 
 
 @functools.cache

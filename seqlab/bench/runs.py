@@ -72,9 +72,13 @@ def every(benchmarks, folder, repeat, again=False, on_step=lambda text, done, to
         path, sizes = folder / file_name(benchmark.name), len(benchmark.shapes["full"])
         report, why = None if again else made_already(path, repeat), "there already"
         if report is None:
-            report, why = _one(benchmark, repeat, lambda text, done, most: on_step(text, before, total))  # noqa: B023
-        if report is not None and not why:
-            write(path, report)
+
+            def within(text, done, most, before=before, sizes=sizes):
+                on_step(text, before + sizes * done / most, total)
+
+            report, why = _one(benchmark, repeat, within)
+            if report is not None:
+                write(path, report)
         before += sizes
         on_step(benchmark.name, before, total)
         yield benchmark.name, report, why

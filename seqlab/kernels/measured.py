@@ -1,4 +1,8 @@
-"""What was fastest where it was measured: `seqlab bench NAME --out FILE` writes the files that this module reads."""
+"""What was fastest where it was measured: `seqlab bench NAME --out FILE` writes the files that this module reads.
+
+Reports of the first format, which had no graphs, are read like those of the second. Where a way was timed as a graph
+and launch by launch, the launches count: a caller of `backend="auto"` pays them.
+"""
 
 import functools
 import json
@@ -46,7 +50,7 @@ def fastest(kernel, device_name, shape, passes="forward and backward", ways=None
             continue
         distance = _distance(shape, row["shape"])
         if distance is not None and (alike is None or alike(row["shape"])):
-            near.setdefault((distance, date), {})[row["way"]] = row["seconds"]
+            near.setdefault((distance, date), {})[row["way"]] = row.get("launched_seconds") or row["seconds"]
     if not near:
         return None
     nearest = min(distance for distance, _ in near)
@@ -99,10 +103,11 @@ def _rows(kernel, device_name, folder):
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            report = json.loads(path.read_text())
-            if (report["benchmark"], report["device"]["name"]) == (kernel, device_name):
-                found += [(report["date"], row) for row in report["rows"]]
-        except (KeyError, TypeError, ValueError) as error:
+            whole = json.loads(path.read_text())
+            for report in whole.get("reports", [whole]):
+                if (report["benchmark"], report["device"]["name"]) == (kernel, device_name):
+                    found += [(report["date"], row) for row in report["rows"]]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path} is no report of `seqlab bench`; write it with --out, or remove it ({error!r})"
             ) from error

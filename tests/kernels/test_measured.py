@@ -43,6 +43,12 @@ def test_a_way_that_was_not_timed_is_no_choice(write):
     assert ask(write(row("interpreted", None))) is None
 
 
+def test_where_launches_were_timed_too_they_count(write):
+    graphed = row("ours", 1e-5) | {"graph": True, "launched_seconds": 9e-5}
+    folder = write(graphed, row("loop", 5e-5) | {"graph": False, "launched_seconds": None})
+    assert ask(folder) == "loop"
+
+
 def test_only_what_the_caller_can_run_is_compared(write):
     folder = write(row("ours", 2e-3), row("loop", 9e-3), row("cuDNN", 1e-3))
     assert ask(folder) == "cuDNN"
