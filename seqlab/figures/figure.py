@@ -5,6 +5,7 @@ A module has anywidget's form, `export default { render({ model, el }) }`, and m
 
 import hashlib
 import json
+import re
 from collections import Counter
 from html import escape
 from importlib.resources import files
@@ -96,9 +97,10 @@ class Figure:
 
     @staticmethod
     def css():
-        """The sheet that all figures share, with the palette as variables."""
+        """The sheet that all figures share, with the palette as variables; without the spaces that only people need."""
         palette = "".join(f"--{name}:{colour};" for name, colour in COLOURS.items())
-        return f".seqlab-figure{{{palette}}}\n" + _read("figure.css")
+        sheet = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", _read("figure.css"), flags=re.DOTALL))
+        return f".seqlab-figure{{{palette}}}\n" + re.sub(r" ?([{};]) ?", r"\1", sheet)
 
     def _repr_html_(self):
         name = hashlib.sha256((self.code() + json.dumps(self.state, sort_keys=True)).encode()).hexdigest()[:10]

@@ -53,6 +53,7 @@ TENSORS = {
 }
 
 
+@cache
 def traffic(kernel):
     """Run one of the kernels on a tiny problem in Triton's interpreter, and count what it moves.
 

@@ -132,7 +132,7 @@ export default {
         return [line("loaded", (c) => c.loaded), line("stored", (c) => c.stored), line("together", (c) => c.loaded + c.stored), line("needed", (c) => c.needed), line("again", (c) => c.again), line("in between", (c) => c.scratch)];
       })());
       one.classList.add("sofar");
-      const rest = table("In the end, for 4 × 8 scores", ["", "bytes", "needed", "again", "in between"], Object.values(kernels).map((kernel) => {
+      const rest = table("In the end, for 4 × 8 scores", ["", "bytes", "needed", "again", "between"], Object.values(kernels).map((kernel) => {
         const c = tally(kernel, Infinity, bytes);
         return [kernel.title, ...[c.loaded + c.stored, c.needed, c.again, c.scratch].map((n) => number(n, (x) => text(x, 0)))];
       }));

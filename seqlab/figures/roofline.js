@@ -39,7 +39,7 @@ export default {
 
     // axes that hold all that may be drawn, with lines at the powers of ten
     const roofs = Object.entries(Object.entries(device.flops).reduce((all, [dtype, speed]) => ({ ...all, [BITS[dtype] ?? dtype]: speed }), {})).sort((a, b) => a[1] - b[1]);
-    const every = kernels.flatMap((kernel, i) => [...range(kernel.costs.length).map((n) => spot(i, n)), ...Object.values(kernel.measured).map(([b, f, s]) => [f / b, f / s])]).filter(Boolean);
+    const every = kernels.flatMap((kernel, i) => [...range(kernel.costs.length).map((n) => spot(i, n)), ...Object.values(kernel.measured ?? {}).map(([b, f, s]) => [f / b, f / s])]).filter(Boolean);
     const ridges = [...roofs.map(([, speed]) => speed / device.bandwidth), ...(machine ? [machine.flops / machine.bandwidth] : [])];
     const tens = (x) => Math.log10(x), xs = [...every.map(([x]) => x), ...ridges];
     const [x0, x1] = [Math.min(...xs.map(tens)) - 0.5, Math.max(...xs.map(tens)) + 0.5];
@@ -103,7 +103,7 @@ export default {
       const way = range(kernel.costs.length).map((m) => spot(i, m)).filter(Boolean);
       trace.setAttribute("d", way.length > 1 ? `M${way.map(([x, y]) => `${X(x)} ${Y(y)}`).join("L")}` : "");
       gap.setAttribute("d", here && binds === "steps" ? `M${X(here[0])} ${Y(here[1]) - 6}V${Y(roof(here[0], device.bandwidth, device.flops[kernel.dtype]))}` : "");
-      const taken = kernel.measured[n];
+      const taken = kernel.measured?.[n];
       timed.replaceChildren(...(taken ? [svg("path", { d: "M-5 -5L5 5M-5 5L5 -5", transform: `translate(${X(taken[1] / taken[0])} ${Y(taken[1] / taken[2])})` })] : []));
       const mine = machine && here ? roof(here[0], machine.bandwidth, machine.flops) : null;
       own.replaceChildren(...(mine ? [svg("circle", { r: 4.5, transform: `translate(${X(here[0])} ${Y(mine)})` })] : []));

@@ -64,9 +64,9 @@ def book_kernels():
 
     size, both, down = attention.ITEMSIZE, "forward and backward", "skip-gram step"
     single, half = {"dtype": "float32"}, {"dtype": "bfloat16"}
-    batches, rows, ids = (1, 4, 16, 64, 256, 1024, 4096), (8, 32, 128, 512, 2048, 8192), (10_000, 100_000, 1_000_000)
-    words, lengths, points = (32, 1024, 32768), (16, 64, 256, 1024, 4096, 16384), (70, 700, 7000, 70_000)
-    negatives, dimensions, neighbours = (1, 5, 15, 60, 240), (25, 100, 400), (10, 30, 90, 270)
+    batches, rows, ids = (1, 16, 64, 256, 1024, 4096), (8, 32, 128, 512, 2048, 8192), (10_000, 100_000, 1_000_000)
+    words, lengths, points = (32, 1024, 32768), (64, 256, 1024, 4096, 16384), (70, 700, 7000, 70_000)
+    negatives, dimensions, neighbours = (1, 5, 15, 60), (25, 100, 400), (10, 30, 90, 270)
     layer, scores = {"B": 64, "T": 512, "D": 512, "H": 512} | half, {"B": 16384, "V": 32768} | half
     wide, looked_up = {"M": 8192, "D": 2048, "V": 32768} | half, {"B": 1_000_000, "V": 50_000, "D": 256} | single
     text, tree = {"C": 10, "K": 5, "D": 300, "V": 71_290}, {"W": 166_667, "C": 10, "D": 300, "V": 71_290}
@@ -153,7 +153,7 @@ def book_kernels():
         Kernel("repulsion", "t-SNE: repulsion of all pairs", drawing, "N", points, repulsion),
         Kernel("attraction", "t-SNE: attraction of neighbours", pulled, "k", neighbours, attraction),
         Kernel("beam_step", "Step of beam search", beam | single, "B", (1, 8, 64, 512), beams),
-        Kernel("additive", "Additive attention", {"B": 64, "T": 256, "D": 512} | single, "T", lengths[:4], additive),
+        Kernel("additive", "Additive attention", {"B": 64, "T": 256, "D": 512} | single, "T", lengths[:3], additive),
         Kernel("flash", "Flash attention", heads | half, "T", lengths, flash),
         Kernel("flash", "Flash attention, with gradients", heads | half, "T", lengths, twice(flash), both),
         Kernel("flash", "Flash attention in float32", heads | {"T": 1024, "D": 64} | single, "T", lengths, flash),
@@ -219,7 +219,7 @@ class Roofline(Figure):
             check_speed(f"the device's speed {name!r}", speed)
         entries = entered(book_kernels() if kernels is None else kernels, device)
         for entry, rows in zip(entries, measured(entries, device.name, folder), strict=True):
-            entry["measured"] = rows
+            entry |= {"measured": rows} if rows else {}
         for entry in entries:  # what only the search for measurements needed
             del entry["name"], entry["passes"], entry["sizes"]
         titles = [entry["title"] for entry in entries]
@@ -281,7 +281,10 @@ def entered(kernels, device):
                 "shape": [[name, value] for name, value in kernel.shape.items() if name not in ("dtype", "pairs")],
                 "moves": kernel.shape.get("dtype", costs[0].dtype),
                 "dtype": costs[0].dtype,
-                "costs": [[cost.bytes, cost.flops, *((cost.steps, cost.step) if cost.steps else ())] for cost in costs],
+                "costs": [
+                    [round(cost.bytes), round(cost.flops), *((cost.steps, cost.step) if cost.steps else ())]
+                    for cost in costs
+                ],
                 "start": kernel.values.index(first) if first in kernel.values else 0,
             }
         )
