@@ -4,7 +4,6 @@
 shows what each uses. With `--out FILE` it writes the numbers, from which the book's page of results is drawn.
 """
 
-import collections
 import datetime
 import json
 import os
@@ -19,9 +18,8 @@ from seqlab.kernels import has_triton
 FORMAT = 1
 ARCH = 90  # Hopper
 FILE = Path(__file__).parent / "measurements" / "resources.json"
-# What the GPU's matrix units are told to do: products of a warpgroup, of a warp, of a warp in float64.
-MATRIX = {"HGMMA": "wgmma", "HMMA": "mma", "DMMA": "mma, float64"}
-NOTHING = ("NOP",)  # instructions that only fill up the last line
+# What the GPU's matrix units are told to do: products of a warpgroup, or of a warp.
+MATRIX = {"wgmma": r"wgmma\.mma_async", "mma": r"\bmma\.sync"}
 
 
 def table(out=None, names=None):
@@ -176,12 +174,11 @@ def _rows(name, shapes, known):
 
 def form(row, compiled):
     """What one form of a kernel uses."""
-    words = [what.split(".")[0].split()[0] for _, what in compiled.instructions()]
-    counts = collections.Counter(word for word in words if word not in NOTHING)
     own = {key: value for key, value in row.items() if key not in ("kernel", "shape")}
+    counts = {name: len(re.findall(pattern, compiled.ptx)) for name, pattern in MATRIX.items()}
     return own | {
-        "instructions": sum(counts.values()),
-        "matrix": {name: counts[word] for word, name in MATRIX.items() if counts[word]},
+        "instructions": compiled.length(),
+        "matrix": {name: count for name, count in counts.items() if count},
         "atomics": len(re.findall(r"\b(?:atom|red)\.(?:global|shared)", compiled.ptx)),
     }
 

@@ -365,7 +365,7 @@ def _errors(reports):
                 continue
             errors = row.get("errors", {})
             known = {name: error for name, error in errors.items() if error is not None}
-            worst = max(known, key=lambda name: known[name] / row["tolerance"][name], default=None)
+            worst = max(known, key=lambda name: known[name] / (row["tolerance"][name] or 1e-300), default=None)
             numbers = (DASH, DASH) if worst is None else (f"{known[worst]:.1e}", f"{row['tolerance'][worst]:.0e}")
             verdict = "right" if row["right"] else f"wrong: {row.get('note', '')}"
             rows.append((report["benchmark"], size(row["shape"]), row["pass"], row["way"], *numbers, verdict))

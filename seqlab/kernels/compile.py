@@ -2,6 +2,7 @@
 
 import collections
 import re
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -28,6 +29,13 @@ class Compiled:
     shared: int
     ptx: str
     cubin: bytes = field(repr=False, default=b"")
+
+    def length(self):
+        """Count the GPU's own instructions, at once and without reading them: their bytes over 16."""
+        sections, size, count, names = struct.unpack_from("<Q10xHHH", self.cubin, 0x28)
+        found = [struct.unpack_from("<I20xQQ", self.cubin, sections + size * n) for n in range(count)]
+        titles = found[names][1]
+        return sum(size for name, _, size in found if self.cubin[titles + name :].startswith(b".text.")) // 16
 
     def instructions(self):
         """Read the GPU's own instructions: a list of (address, text), what each is done under left out."""

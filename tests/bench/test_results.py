@@ -160,7 +160,9 @@ def test_a_quick_run_shows_right_wrong_and_failed(tmp_path):
     path = tmp_path / "quick.json"
     assert results.read_quick(path) is None
     cpu = {"kind": "cpu", "name": "some CPU"}
-    untimed = row("seqlab Triton", "ours", errors={"h": 2e-6, "c": None})
+    untimed = row(
+        "seqlab Triton", "ours", errors={"h": 2e-6, "c": None, "n": 0.0}, tolerance={"h": 1e-5, "c": 1, "n": 0}
+    )
     wrong = row("seqlab torch", "ours", right=False, errors={"h": None})
     one = report([untimed, wrong, row("loop", "peer", 3e-3), row("layer", "peer", 1e-3)]) | {"device": cpu}
     path.write_text(json.dumps({"format": 2, "quick": True, "reports": [one], "failed": {"gru": "why"}}))
@@ -300,6 +302,15 @@ def test_every_experiment_has_an_outcome_and_a_wrong_one_says_what_it_taught():
     for one in EXPERIMENTS:
         assert one.reason
         assert one.learned or one.right(found[one.name]["outcome"]), one.name
+
+
+def test_the_committed_files_draw():
+    quick = results.read_quick()
+    assert {one["benchmark"] for one in quick["reports"]} == set(BENCHMARKS)
+    assert "Wrong: 0. Benchmarks that could not run: none." in str(results.checked(quick).pieces[0])
+    for drawn in (results.traffic(), results.resources()):
+        assert len([piece for piece in drawn.pieces if isinstance(piece, Table) and piece.rows]) >= 1
+    assert len(results.downloads().files) >= 4
 
 
 def page_cells(name, kind):

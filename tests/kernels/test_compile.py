@@ -10,6 +10,7 @@ from seqlab.kernels import compile_for, interpreting
 KERNEL = """
 import triton, triton.language as tl
 from seqlab.kernels import compile_for
+from seqlab.kernels.compile import operation
 
 @triton.jit
 def double(x_ptr, y_ptr, N, BLOCK: tl.constexpr):
@@ -41,6 +42,8 @@ def test_a_kernel_compiles_without_a_gpu_and_its_use_is_read(tmp_path):
     assert ".target sm_80" in go(arch=80).ptx
     assert "v4.b32" in go(divisible=["x_ptr", "y_ptr", "N"]).ptx
     assert "v4.b32" not in go(divisible=["N"]).ptx
+    assert c.length() == len(c.instructions()) > 10
+    assert {"LDG", "STG", "EXIT"} <= {operation(what) for _, what in c.instructions()}
     print("fine")
     """
     assert python(tmp_path, program) == "fine"
