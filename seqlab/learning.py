@@ -13,6 +13,7 @@ from tqdm import tqdm
 import seqlab.kernels  # noqa: F401  chooses Triton's mode before torch.optim imports it
 from seqlab.files import written_aside
 from seqlab.recurrent.clipping import clip_by_norm
+from seqlab.shapes import check_whole
 from seqlab.stopping import Stop
 
 SAVE_SECONDS = 60.0  # how often a checkpoint is written
@@ -255,7 +256,6 @@ def _measured(model, evaluate):
 
 def _check(steps, every, clip):
     for name, value in (("steps", steps), ("every", 1 if every is None else every)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number, at least 1")
+        check_whole(name, value)
     if clip is not None and not clip > 0:
         raise ValueError(f"clip is {clip}; it must be above 0, or None for no clipping")

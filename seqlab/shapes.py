@@ -1,4 +1,6 @@
-"""One way to say that a shape is wrong: name the argument, the shape it had and the shape it should have."""
+"""One way to say that an argument is wrong: name it, say what it was and what it must be."""
+
+from numbers import Integral
 
 
 def check_shape(name, array, expected):
@@ -31,3 +33,26 @@ def check_shape(name, array, expected):
         if have != want:
             raise wrong
     return sizes
+
+
+def check_whole(name, value, least=1):
+    """Refuse what is no whole number (of Python or NumPy; True is none), or one that is too small.
+
+    Parameters
+    ----------
+    name : the argument's name, as its caller wrote it.
+    value : anything.
+    least : the smallest that will do.
+
+    Returns
+    -------
+    number : the value as an int of Python.
+
+    Raises
+    ------
+    ValueError
+        when it is none, or below `least`.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+    return int(value)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 BLANK = 1e-6  # what an empty memory holds: small, and not zero, so that its rows have a direction
 CONTROLLERS = ("lstm", "feedforward")
@@ -170,8 +170,7 @@ class TuringMachine(nn.Module):
         self.settings |= {"heads": heads, "hidden": hidden, "shifts": shifts}
         for name, number in self.settings.items():
             least = 0 if name == "shifts" else 1
-            if not isinstance(number, int) or number < least:
-                raise ValueError(f"{name} is {number!r}; it must be a whole number, at least {least}")
+            check_whole(name, number, least)
         if rows < 2 * shifts + 1:
             raise ValueError(f"rows is {rows}; heads that move by up to {shifts} need at least {2 * shifts + 1}")
         if controller not in CONTROLLERS:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from seqlab.recurrent import GRU
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 
 class StreamState(NamedTuple):
@@ -63,8 +63,7 @@ class TriggerWordDetector(nn.Module):
         super().__init__()
         sizes = {"bands": bands, "channels": channels, "hidden": hidden, "layers": layers, "stride": stride}
         for name, size in sizes.items():
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} is {size!r}; it must be a whole number, at least 1")
+            check_whole(name, size)
         if not isinstance(kernel, int) or kernel < stride:
             raise ValueError(f"kernel is {kernel!r}; it must be a whole number, at least the stride, {stride}")
         if not 0 <= dropout < 1:

@@ -15,6 +15,7 @@ from seqlab.audio.synthesis import BACKGROUNDS, DIGITS, PEAK, RATE, Voice, backg
 from seqlab.ctc.decoding import beam_decode
 from seqlab.ctc.reference import collapse
 from seqlab.lm import NGram
+from seqlab.shapes import check_whole
 from seqlab.weights import load_weights
 
 BANDS = 40
@@ -340,8 +341,7 @@ def _in_noise(samples, pool, decibels, rng):
 
 
 def _check(n, source, split, kind):
-    if not isinstance(n, int) or n < 0:
-        raise ValueError(f"n is {n!r}; it must be a whole number, at least 0")
+    check_whole("n", n, 0)
     for name, value, known in (("source", source, SOURCES), ("split", split, SPLITS), ("kind", kind, KINDS)):
         if value not in known:
             raise ValueError(f"{name} is {value!r}; it must be {known[0]!r} or {known[1]!r}")

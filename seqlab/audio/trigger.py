@@ -15,6 +15,7 @@ from seqlab.audio.synthesis import BACKGROUNDS, LEXICON, TRIGGER, Voice, backgro
 from seqlab.files import checkpoint_beside
 from seqlab.learning import learn
 from seqlab.machine import described
+from seqlab.shapes import check_whole
 from seqlab.weights import check_result, checked_out, load_weights, save_weights
 
 FILE = Path(__file__).with_name("trigger.npz")
@@ -81,8 +82,7 @@ def trigger_sounds(voices, split="train", seed=0, backgrounds=8):
         when a number is below 1, or the split is unknown.
     """
     for name, number in {"voices": voices, "backgrounds": backgrounds}.items():
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+        check_whole(name, number)
     rng = _generator(split, seed, 0)
     others = [word for word in LEXICON if word not in (TRIGGER, *CONFUSABLE)]
     positives, negatives = [], []
@@ -483,8 +483,7 @@ def train_trigger(
     """
     out = checked_out(out)
     for name, number in {"steps": steps, "voices": voices}.items():
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+        check_whole(name, number)
     sizes = {"channels": channels, "hidden": hidden, "layers": layers, "kernel": kernel, "dropout": dropout}
     options = {"steps": steps, "voices": voices, **sizes, "lr": lr, "seed": seed}
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -5,7 +5,7 @@ from torch import nn
 
 from seqlab import recurrent
 from seqlab.recurrent.layers import check_lengths
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 CELLS = {"gru": "GRU", "lstm": "LSTM"}
 
@@ -101,8 +101,7 @@ def side_by_side(x, count):
 def _check(sizes, cell, dropout):
     for name, size in sizes.items():
         least = 2 if name == "classes" else 1
-        if not isinstance(size, int) or isinstance(size, bool) or size < least:
-            raise ValueError(f"{name} is {size!r}; it must be a whole number, at least {least}")
+        check_whole(name, size, least)
     if cell not in CELLS:
         raise ValueError(f"cell is {cell!r}; it must be 'gru' or 'lstm'")
     if not 0 <= dropout < 1:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seqlab.shapes import check_whole
+
 SMOOTHINGS = {"none": None, "floor": 0.1, "add-k": 1.0, "exp": None}  # and the value that each takes by default
 
 
@@ -70,7 +72,7 @@ def clipped_counts(hypothesis, references, n):
     ValueError
         when a sentence is a string, there is no reference, or n is below 1.
     """
-    _check_order(n, "n")
+    check_whole("n", n)
     hypothesis, references = _checked(hypothesis, references)
     most = [ngrams(reference, n) for reference in references]
     return {
@@ -122,7 +124,7 @@ def statistics(hypotheses, references, max_n=4):
     ValueError
         when the lists do not fit each other, a sentence is a string or has no reference, or max_n is below 1.
     """
-    _check_order(max_n, "max_n")
+    check_whole("max_n", max_n)
     if isinstance(hypotheses, str) or isinstance(references, str):
         raise ValueError("hypotheses and references are lists with an entry a sentence, not one string")
     if len(hypotheses) != len(references):
@@ -294,11 +296,6 @@ def _geometric_mean(precisions):
     if min(precisions) == 0:
         return 0.0
     return math.exp(sum(math.log(p) for p in precisions) / len(precisions))
-
-
-def _check_order(n, name):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise ValueError(f"{name} is {n!r}; it must be a whole number, at least 1")
 
 
 def _check_smoothing(smoothing, value):

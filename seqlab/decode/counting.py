@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from seqlab.kernels import Cost
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 
 def statistics_of_ids(hypotheses, lengths, references, reference_lengths, max_n=4):
@@ -80,8 +80,7 @@ def _closest(lengths, reference_lengths):
 
 
 def _check(lengths, reference_lengths, T, U, max_n):
-    if not isinstance(max_n, int) or max_n < 1:
-        raise ValueError(f"max_n is {max_n!r}; it must be a whole number, at least 1")
+    check_whole("max_n", max_n)
     for name, given, low, high in (
         ("lengths", lengths, 0, T),
         ("reference_lengths", reference_lengths, -1, U),

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqlab.shapes import check_whole
+
 FORMS = ("power", "gnmt")
 
 
@@ -383,8 +385,7 @@ def prefix_step(distribution):
 def check_search(beam_width, max_len, wanted, name_of_wanted="n_best"):
     """Refuse numbers that no search can use."""
     for name, number in {"beam_width": beam_width, "max_len": max_len, name_of_wanted: wanted}.items():
-        if not (isinstance(number, int | np.integer) and number >= 1):
-            raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+        check_whole(name, number)
 
 
 def check_penalty(alpha, form, coverage=0.0):

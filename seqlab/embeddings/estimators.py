@@ -1,7 +1,7 @@
 """word2vec and GloVe as estimators: give them sentences, take vectors of words."""
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from seqlab.embeddings.running import Run, digest, one_thread
 from seqlab.embeddings.sampling import Draws, blocks, cuts, generator, read_corpus, windows
 from seqlab.embeddings.softmax import cbow_softmax_step, skipgram_softmax_step
 from seqlab.kernels import pick_backend
+from seqlab.shapes import check_whole
 
 CENTRES = {"negative": 16, "hierarchical": 8}  # words of a block
 NOISE = 16  # words of noise that a block shares
@@ -115,7 +116,13 @@ class _Word2Vec(_Estimator):
             _check_whole(batch=batch)
         self.dim, self.window, self.negative, self.loss, self.power = dim, window, negative, loss, power
         self.subsample, self.min_count, self.epochs, self.lr = subsample, min_count, epochs, lr
-        self.batch, self.seed, self.backend, self.device, self.progress = batch, _seed(seed), backend, device, progress
+        self.batch, self.seed, self.backend, self.device, self.progress = (
+            batch,
+            check_whole("seed", seed, 0),
+            backend,
+            device,
+            progress,
+        )
 
     def _learn(self, corpus, checkpoint):
         device, V = _device(self.device), len(corpus.words)
@@ -368,7 +375,13 @@ class GloVe(_Estimator):
         if weighting not in ("flat", "harmonic"):
             raise ValueError(f"weighting is {weighting!r}; it must be 'flat' or 'harmonic'")
         self.dim, self.window, self.weighting, self.x_max, self.alpha = dim, window, weighting, x_max, alpha
-        self.min_count, self.epochs, self.lr, self.batch, self.seed = min_count, epochs, lr, batch, _seed(seed)
+        self.min_count, self.epochs, self.lr, self.batch, self.seed = (
+            min_count,
+            epochs,
+            lr,
+            batch,
+            check_whole("seed", seed, 0),
+        )
         self.backend, self.device, self.progress = backend, device, progress
 
     def _learn(self, corpus, checkpoint):
@@ -411,16 +424,9 @@ def _device(device):
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def _seed(seed):
-    if not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed is {seed!r}; it must be a whole number, at least 0")
-    return int(seed)
-
-
 def _check_whole(**numbers):
     for name, value in numbers.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number, at least 1")
+        check_whole(name, value)
 
 
 def _check_number(**numbers):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from seqlab import recurrent
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 CELLS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 
@@ -33,8 +33,7 @@ class LanguageModel(nn.Module):
     def __init__(self, size, embedding, hidden, layers=1, cell="lstm", dropout=0.0, tied=False):
         super().__init__()
         for name, number in {"size": size, "embedding": embedding, "hidden": hidden, "layers": layers}.items():
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+            check_whole(name, number)
         if cell not in CELLS:
             raise ValueError(f"cell is {cell!r}; it must be 'rnn', 'gru' or 'lstm'")
         if not 0 <= dropout < 1:

@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from seqlab.shapes import check_whole
+
 SMOOTHINGS = (None, "add-k", "kneser-ney")
 START = -1  # stands in front of every sequence; it is in no vocabulary and is never predicted
 
@@ -35,8 +37,7 @@ class NGram:
     """
 
     def __init__(self, n, smoothing="kneser-ney", k=1.0, discount=0.75):
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(f"n is {n!r}; it must be a whole number, at least 1")
+        check_whole("n", n)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing is {smoothing!r}; it must be None, 'add-k' or 'kneser-ney'")
         if not k > 0:

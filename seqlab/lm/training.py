@@ -13,6 +13,7 @@ from seqlab.learning import bar, load_checkpoint
 from seqlab.lm.functional import cross_entropy
 from seqlab.lm.reference import perplexity
 from seqlab.recurrent import clip_by_norm
+from seqlab.shapes import check_whole
 from seqlab.stopping import Stop
 
 SAVE_SECONDS = 60.0  # how often a checkpoint is written inside an epoch
@@ -309,8 +310,7 @@ class Run:
 
 
 def _check(epochs, k, over_steps, clip):
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs is {epochs!r}; it must be a whole number, at least 1")
+    check_whole("epochs", epochs)
     if not isinstance(k, int) or k < 1:
         raise ValueError(f"k is {k!r}; a window needs a whole number of steps, at least 1")
     if over_steps not in ("mean", "sum"):

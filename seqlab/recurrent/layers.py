@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 
 class RecurrentLayers(nn.Module):
@@ -27,8 +27,7 @@ class RecurrentLayers(nn.Module):
     ):
         super().__init__()
         for name, size in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} is {size!r}; it must be a whole number, at least 1")
+            check_whole(name, size)
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout is {dropout}; it must be a probability, 0 to 1")
         if dropout > 0 and num_layers == 1:

@@ -13,6 +13,7 @@ from seqlab.learning import learn
 from seqlab.lm.functional import cross_entropy
 from seqlab.machine import described
 from seqlab.seq2seq.captions import Captioner, Describer, load_captions
+from seqlab.shapes import check_whole
 from seqlab.text import Vocabulary, pad
 from seqlab.weights import check_result, checked_out, save_weights
 
@@ -68,8 +69,7 @@ def caption_batches(scenes, vocabulary, batch_size=BATCH_SIZE, size=32, mixed=Tr
     """
     if not scenes:
         raise ValueError("there are no pictures to learn from")
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number, at least 1")
+    check_whole("batch_size", batch_size)
     numbers = np.array([0 if mixed else len(scene) for scene in scenes])
     groups = {many: np.flatnonzero(numbers == many) for many in np.unique(numbers).tolist()}
     bos, eos = vocabulary.encode(["<bos>", "<eos>"])
@@ -260,8 +260,7 @@ def train_captions(
     """
     out = checked_out(out)
     for name, number in {"steps": steps, "pictures": pictures}.items():
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+        check_whole(name, number)
     vocabulary = caption_vocabulary()
     model = _model({"words": len(vocabulary), "attention": attention, "embedding": embedding, "hidden": hidden}, seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"

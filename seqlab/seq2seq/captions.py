@@ -8,7 +8,7 @@ from torch import nn
 
 from seqlab import recurrent
 from seqlab.attention import VisualAttention
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 from seqlab.text import Vocabulary, pad
 from seqlab.weights import load_weights
 
@@ -111,8 +111,7 @@ class Captioner(nn.Module):
         super().__init__()
         sizes = {"words": words, "vector": vector, "embedding": embedding, "hidden": hidden, "looking": looking}
         for name, number in sizes.items():
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+            check_whole(name, number)
         self.settings = {**sizes, "attention": attention, "size": size, "channels": list(channels)}
         self.words = words
         self.cnn = ShapesCNN(size, tuple(channels), None if attention else vector)

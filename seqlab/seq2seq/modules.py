@@ -5,7 +5,7 @@ from torch import nn
 
 from seqlab import recurrent
 from seqlab.recurrent.layers import check_lengths, reverse
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 CELLS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 SCORES = (None, "dot", "scaled", "bilinear", "additive")
@@ -219,8 +219,7 @@ class EncoderDecoder(nn.Module):
 
 def _check(sizes, cell, bidirectional, attention, dropout):
     for name, number in sizes.items():
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+        check_whole(name, number)
     if cell not in CELLS:
         raise ValueError(f"cell is {cell!r}; it must be 'rnn', 'gru' or 'lstm'")
     if bidirectional and sizes["hidden"] % 2:

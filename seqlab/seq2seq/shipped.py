@@ -13,6 +13,7 @@ from seqlab.machine import described
 from seqlab.seq2seq.modules import EncoderDecoder
 from seqlab.seq2seq.training import by_length, exact_match, pairs_batches, sequence_loss, validation_loss
 from seqlab.seq2seq.translator import Translator, vocabularies
+from seqlab.shapes import check_whole
 from seqlab.text import Vocabulary
 from seqlab.weights import check_result, checked_out, load_weights, save_weights
 
@@ -114,7 +115,7 @@ def train_addition(
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; it must be 'plain', 'reversed' or 'peeking'")
     out = checked_out(out)
-    learnt, held_out = addition_pairs(_count("pairs", pairs), _count("digits", digits), seed)
+    learnt, held_out = addition_pairs(check_whole("pairs", pairs), check_whole("digits", digits), seed)
     settings = {"embedding": embedding, "hidden": hidden, **KINDS[kind]}
     options = {"kind": kind, "epochs": epochs, "pairs": pairs, "digits": digits}
     options |= {"embedding": embedding, "hidden": hidden, "lr": lr, "seed": seed}
@@ -146,7 +147,7 @@ def train_dates(
         as `train_addition` does.
     """
     out = checked_out(out)
-    learnt, held_out = dates_pairs(_count("pairs", pairs), seed)
+    learnt, held_out = dates_pairs(check_whole("pairs", pairs), seed)
     settings = {"embedding": embedding, "hidden": hidden, "bidirectional": True}
     if attention:
         settings |= {"attention": "additive", "attention_size": hidden // 4}
@@ -180,7 +181,7 @@ def train_phrasebook(out, *, epochs=5, pairs=60_000, embedding=32, hidden=96, lr
         as `train_addition` does.
     """
     out = checked_out(out)
-    learnt, held_out = phrasebook_pairs(_count("pairs", pairs), seed)
+    learnt, held_out = phrasebook_pairs(check_whole("pairs", pairs), seed)
     settings = {"embedding": embedding, "hidden": hidden, "bidirectional": True, "attention": "additive"}
     options = {"epochs": epochs, "pairs": pairs, "embedding": embedding, "hidden": hidden, "lr": lr, "seed": seed}
     how = {"lr": lr, "sort": 16}
@@ -262,7 +263,7 @@ def _load(task, path):
 
 def _train(task, out, learnt, held_out, settings, options, split, *, lr, sort=1, min_freq=1, progress):
     """What the three have in common: a model, its batches, a look after each epoch, the log."""
-    epochs, seed = _count("epochs", options["epochs"]), options["seed"]
+    epochs, seed = check_whole("epochs", options["epochs"]), options["seed"]
     both = vocabularies(learnt, split, min_freq)
     model = _model({"source_size": len(both[0]), "target_size": len(both[1]), **settings}, seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -370,12 +371,6 @@ def _model(settings, seed):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return EncoderDecoder(**settings)
-
-
-def _count(name, number):
-    if not isinstance(number, int) or number < 1:
-        raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
-    return number
 
 
 def _command(task, options, out):

@@ -9,6 +9,7 @@ import torch
 
 from seqlab.lm.functional import cross_entropy
 from seqlab.seq2seq.translator import tokens
+from seqlab.shapes import check_whole
 from seqlab.text import pad
 
 IGNORED = -100  # what stands in target_out where there is no symbol
@@ -60,8 +61,7 @@ def pairs_batches(pairs, translator, batch_size=128, *, teacher=None, sort=1, se
         when there are no pairs, a text is empty, or a size is below 1.
     """
     for name, number in {"batch_size": batch_size, "sort": sort}.items():
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be a whole number, at least 1")
+        check_whole(name, number)
     if not pairs:
         raise ValueError("there are no pairs to learn from")
     encoded = [_encoded(pair, translator) for pair in pairs]

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from seqlab.attention.functional import additive_attention, dot_attention, local_weights, masked_softmax
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 SCORES = ("dot", "scaled", "bilinear", "additive")
 
@@ -68,7 +68,7 @@ class _Looking(nn.Module):
     def __init__(self, query_size, key_size, backend):
         super().__init__()
         for name, size in {"query_size": query_size, "key_size": key_size}.items():
-            _check_size(name, size)
+            check_whole(name, size)
         self.query_size, self.key_size, self.backend = query_size, key_size, backend
 
     def forward(self, query, keys, values=None, mask=None, **options):
@@ -120,7 +120,7 @@ class BahdanauAttention(_Looking):
 
     def __init__(self, query_size, key_size, hidden, *, backend="auto"):
         super().__init__(query_size, key_size, backend)
-        _check_size("hidden", hidden)
+        check_whole("hidden", hidden)
         self.W_q = nn.Linear(query_size, hidden, bias=False)
         self.W_k = nn.Linear(key_size, hidden, bias=False)
         self.v = nn.Parameter(_uniform(hidden))
@@ -170,7 +170,7 @@ class LuongAttention(_Looking):
         if not window > 0:
             raise ValueError(f"window is {window}; it must be a positive number of source steps")
         hidden = query_size if hidden is None else hidden
-        _check_size("hidden", hidden)
+        check_whole("hidden", hidden)
         self.score, self.local, self.window = score, local, window
         self.scale = query_size**-0.5 if score == "scaled" else 1.0
         if score == "bilinear":
@@ -296,8 +296,3 @@ class VisualAttention(_Looking):
 def _uniform(size):
     """As `nn.Linear` draws its weights: uniform, up to 1 / sqrt(size)."""
     return torch.empty(size).uniform_(-(size**-0.5), size**-0.5)
-
-
-def _check_size(name, size):
-    if not (isinstance(size, int) and size >= 1):
-        raise ValueError(f"{name} is {size!r}; it must be a whole number, at least 1")

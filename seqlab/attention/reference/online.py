@@ -7,6 +7,7 @@ import numpy as np
 
 from seqlab.arrays import check_floats
 from seqlab.attention.reference.checks import check_mask
+from seqlab.shapes import check_whole
 
 
 def online_softmax(scores, value, block=1):
@@ -36,7 +37,7 @@ def online_softmax(scores, value, block=1):
     if value.shape != (*scores.shape[:-2], Tk, *value.shape[-1:]):
         text = ", ".join(map(str, (*scores.shape[:-2], Tk, "Dv")))
         raise ValueError(f"value has shape {value.shape}; it must have shape ({text})")
-    _check_block("block", block)
+    check_whole("block", block)
     state = _nothing_yet(scores.shape[:-1], value.shape[-1], np.result_type(scores, value))
     steps = []
     for start in range(0, Tk, block):
@@ -169,14 +170,9 @@ def _check(q, k, v, block, mask, scale):
     whole = (*q.shape[:-2], Tq, Tk)
     check_mask(mask, whole)
     for name, size in zip(("block of queries", "block of keys"), _pair(block), strict=True):
-        _check_block(name, size)
+        check_whole(name, size)
     return D**-0.5 if scale is None else scale, None if mask is None else np.broadcast_to(mask, whole)
 
 
 def _pair(block):
     return block if isinstance(block, tuple) else (block, block)
-
-
-def _check_block(name, size):
-    if not (isinstance(size, int | np.integer) and size >= 1):
-        raise ValueError(f"{name} is {size!r}; it must be a whole number, at least 1")

@@ -7,7 +7,7 @@ frequencies from 0 to rate/2, M mel bands. Time counts samples, frequency is in 
 import numpy as np
 
 from seqlab.arrays import check_floats
-from seqlab.shapes import check_shape
+from seqlab.shapes import check_shape, check_whole
 
 PADS = (None, "end", "center")
 FORMULAS = ("htk", "slaney")
@@ -88,13 +88,13 @@ def hann(size):
     -------
     w : (size,) from 0 to 1.
     """
-    _check_whole("size", size)
+    check_whole("size", size)
     return np.ones(1) if size == 1 else 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
 
 
 def hamming(size):
     """Hamming's window, 0.54 - 0.46 cos(2 pi n / size): the same arch on a step of 0.08; periodic, as `hann`."""
-    _check_whole("size", size)
+    check_whole("size", size)
     return np.ones(1) if size == 1 else 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(size) / size)
 
 
@@ -279,8 +279,8 @@ def mel_filters(M, n_fft, rate, low=0.0, high=None, formula="htk", norm=None):
     ValueError
         when a number is out of range, or a triangle is so narrow that it holds no frequency of the transform.
     """
-    _check_whole("M", M)
-    _check_whole("n_fft", n_fft, 2)
+    check_whole("M", M)
+    check_whole("n_fft", n_fft, 2)
     high = rate / 2 if high is None else high
     if not 0 <= low < high <= rate / 2:
         raise ValueError(
@@ -315,7 +315,7 @@ def mel_setting(rate, size=None, hop=None, n_fft=None):
     """
     size = round(MEL_FRAME * rate) if size is None else size
     hop = round(MEL_HOP * rate) if hop is None else hop
-    _check_whole("size", size)
+    check_whole("size", size)
     return size, hop, 1 << (size - 1).bit_length() if n_fft is None else n_fft
 
 
@@ -369,8 +369,8 @@ def mel(
 
 def check_framing(size, hop, pad=None):
     """One sentence where frames cannot be cut."""
-    _check_whole("size", size)
-    _check_whole("hop", hop)
+    check_whole("size", size)
+    check_whole("hop", hop)
     if pad not in PADS:
         raise ValueError(f'pad is {pad!r}; it must be None, "end" or "center"')
 
@@ -390,7 +390,7 @@ def check_floor(floor):
 def check_n_fft(size, n_fft):
     """The length of the transform: size where it is None; one sentence where it would cut frames off."""
     n_fft = size if n_fft is None else n_fft
-    _check_whole("n_fft", n_fft)
+    check_whole("n_fft", n_fft)
     if n_fft < size:
         raise ValueError(f"n_fft is {n_fft}; it must be at least the size of a frame, {size}")
     return n_fft
@@ -410,11 +410,6 @@ def padding(N, size, hop, pad):
     if pad == "end":
         return 0, np.where(np.asarray(N) < size, size - N, (size - N) % hop)[()]
     return 0, 0
-
-
-def _check_whole(name, value, least=1):
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")
 
 
 def _check_formula(formula):

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqlab.arrays import check_floats
 from seqlab.ctc.reference.lattice import collapse
+from seqlab.shapes import check_whole
 
 MOST = 1.02  # a frame's probabilities may sum to a little more than 1: half precision rounds
 TOO_MUCH = "log_probs has a frame whose probabilities sum to {:.4g}; give log-probabilities, log_softmax(scores)"
@@ -263,8 +264,7 @@ def check_blank(blank, classes):
 def check_search(beam_width, n_best, lm_weight, lm_end, top):
     """Refuse numbers that no search can use."""
     for name, number in {"beam_width": beam_width, "n_best": n_best, "top": 1 if top is None else top}.items():
-        if number != int(number) or number < 1:
-            raise ValueError(f"{name} is {number}; it must be a whole number, at least 1")
+        check_whole(name, number)
     if n_best > beam_width:
         raise ValueError(f"n_best is {n_best}; a beam of width {beam_width} holds no more than {beam_width} texts")
     if not lm_weight >= 0:

@@ -10,8 +10,9 @@ from math import comb
 import numpy as np
 
 from seqlab.arrays import check_floats
-from seqlab.embeddings.reference.checks import check_choice, check_ids, check_whole
+from seqlab.embeddings.reference.checks import check_choice, check_ids
 from seqlab.embeddings.reference.vectors import cosine_similarity, unit
+from seqlab.shapes import check_whole
 
 METHODS = ("pca", "difference")
 

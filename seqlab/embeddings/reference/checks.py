@@ -36,9 +36,3 @@ def check_choice(name, value, choices):
     """Raise ValueError when a named choice is unknown."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be {' or '.join(map(repr, choices))}")
-
-
-def check_whole(name, value, least=1):
-    """Raise ValueError when something is no whole number, or below the least one."""
-    if not (isinstance(value, int | np.integer) and value >= least):
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")

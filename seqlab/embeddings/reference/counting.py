@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from seqlab.embeddings.reference.checks import check_choice, check_counts, check_ids, check_whole
-from seqlab.shapes import check_shape
+from seqlab.embeddings.reference.checks import check_choice, check_counts, check_ids
+from seqlab.shapes import check_shape, check_whole
 
 WEIGHTINGS = ("flat", "harmonic")
 SMALL = 500  # up to so many rows or columns the whole decomposition is as fast as a part of it, and more exact

@@ -6,7 +6,8 @@ Letters: V words, D dimensions.
 import numpy as np
 
 from seqlab.arrays import check_floats
-from seqlab.embeddings.reference.checks import check_choice, check_ids, check_whole
+from seqlab.embeddings.reference.checks import check_choice, check_ids
+from seqlab.shapes import check_whole
 
 METHODS = ("add", "multiply")
 EPSILON = 1e-3  # keeps the product from dividing by 0
