@@ -116,13 +116,8 @@ class _Word2Vec(_Estimator):
             _check_whole(batch=batch)
         self.dim, self.window, self.negative, self.loss, self.power = dim, window, negative, loss, power
         self.subsample, self.min_count, self.epochs, self.lr = subsample, min_count, epochs, lr
-        self.batch, self.seed, self.backend, self.device, self.progress = (
-            batch,
-            check_whole("seed", seed, 0),
-            backend,
-            device,
-            progress,
-        )
+        self.seed = check_whole("seed", seed, 0)
+        self.batch, self.backend, self.device, self.progress = batch, backend, device, progress
 
     def _learn(self, corpus, checkpoint):
         device, V = _device(self.device), len(corpus.words)
@@ -375,13 +370,8 @@ class GloVe(_Estimator):
         if weighting not in ("flat", "harmonic"):
             raise ValueError(f"weighting is {weighting!r}; it must be 'flat' or 'harmonic'")
         self.dim, self.window, self.weighting, self.x_max, self.alpha = dim, window, weighting, x_max, alpha
-        self.min_count, self.epochs, self.lr, self.batch, self.seed = (
-            min_count,
-            epochs,
-            lr,
-            batch,
-            check_whole("seed", seed, 0),
-        )
+        self.seed = check_whole("seed", seed, 0)
+        self.min_count, self.epochs, self.lr, self.batch = min_count, epochs, lr, batch
         self.backend, self.device, self.progress = backend, device, progress
 
     def _learn(self, corpus, checkpoint):
