@@ -38,7 +38,7 @@ class Kernel:
     shape: dict
     letter: str
     values: tuple
-    cost: Callable[..., Cost]
+    cost: Callable
     passes: str = "forward"
 
     def at(self, value):
