@@ -96,9 +96,8 @@ def _recurrent(cell, shape, passes, way, result):
     )
     first = B * H if cell == "rnn" else 0
     yield Difference(
-        "Torch multiplies the gradients of x, of the weights"
-        + (", of the first state" if first else "")
-        + " and of the biases out of what the kernel leaves.",
+        "From what the kernel leaves torch computes the gradients of x, the weights"
+        + (", the biases and the first state." if first else " and the biases."),
         (B * T * D + weights + first) * size,
         by_torch=True,
     )
@@ -107,7 +106,7 @@ def _recurrent(cell, shape, passes, way, result):
 def _softmax(shape, passes, way, result):
     if passes != "forward":
         yield Difference(
-            "The backward pass reads the probabilities again: nothing is left of them on the chip.",
+            "The backward pass is a launch of its own, and reads the probabilities again.",
             shape["B"] * shape["V"] * _itemsize(shape),
         )
 
@@ -132,7 +131,7 @@ def _linear_cross_entropy(shape, passes, way, result):
         by_torch=True,
     )
     if passes != "forward":
-        yield Difference("Torch multiplies the gradients of rows and weights.", arguments, by_torch=True)
+        yield Difference("Torch computes the gradients of rows and weights.", arguments, by_torch=True)
         yield Difference(
             "cost() counts the backward pass apart, which reads rows and weights again; here the forward pass makes "
             "the gradients.",
@@ -149,7 +148,7 @@ def _flash(shape, passes, way, result):
         )
         return
     yield Difference(
-        "The backward pass reads queries, keys, values and the context again: nothing is left of them on the chip.",
+        "The backward pass is a launch of its own, and reads queries, keys, values and the context again.",
         4 * rows,
     )
     yield Difference(
@@ -165,12 +164,12 @@ def _additive(shape, passes, way, result):
     if passes == "forward":
         return
     yield Difference(
-        "Torch multiplies the gradient of the values out of what arrives at the context, and adds up that of v.",
+        "Torch computes the gradient of the values from what arrives at the context, and adds up that of v.",
         2 * rows + D * size,
         by_torch=True,
     )
     yield Difference(
-        "The backward pass reads query, key, value, v and the weights again: nothing is left of them on the chip.",
+        "The backward pass is a launch of its own, and reads query, key, value, v and the weights again.",
         3 * rows + D * size + pairs,
     )
 

@@ -20,25 +20,41 @@ from tqdm.auto import tqdm
 import seqlab.recurrent
 from seqlab.bench import ctc, recurrent
 from seqlab.bench.differences import differences
+from seqlab.bench.measure import words
 from seqlab.bench.registry import BENCHMARKS
 from seqlab.kernels import count, interpreting
+from seqlab.recurrent.cost import CELLS
 
 FORMAT = 1
 COUNTED = Path(__file__).parent / "measurements" / "traffic.json"
-# Sizes beside the small ones: weights that no one multiprocessor holds, for the kernels that share them out.
-SHARED_OUT = {
+# Sizes beside the small ones, for kernels that only larger ones need: weights of a recurrence that no multiprocessor
+# holds and many share out, and rows of which no program holds two.
+LARGER = {
     "rnn": [{"B": 3, "T": 4, "D": 5, "H": 129, "dtype": "float32"}],
     "gru": [{"B": 3, "T": 4, "D": 5, "H": 65, "dtype": "float32"}],
     "lstm": [{"B": 3, "T": 4, "D": 5, "H": 65, "dtype": "float32"}],
+    "softmax": [{"B": 1, "V": 20_000, "dtype": "float32"}],
 }
-# Ways that are made of torch's small functions. One function of torch that does everything (a layer of `torch.nn.LSTM`,
+# Ways that are made of torch's small functions. One function of torch that does everything (`torch.nn.LSTM`,
 # `F.ctc_loss`) would be counted as if it moved nothing in between, which nobody outside can see.
 EAGER = {
     **dict.fromkeys(("rnn", "gru", "lstm"), ("loop in torch",)),
+    "softmax": ("torch.softmax",),
+    "cross_entropy": ("F.cross_entropy",),
     "linear_cross_entropy": ("F.cross_entropy of F.linear",),
-    "flash": ("eager", "SDPA math"),
+    **dict.fromkeys(("sgns", "cbow", "hierarchical"), ("torch, index_add_", "torch, sparse gradients")),
+    "glove": ("torch, index_add_", "torch, sparse Adagrad"),
+    "cooccurrence": ("torch, bincount", "torch, sort and unique"),
+    "embedding": ("F.embedding", "index_select", "F.embedding's gradient", "torch, index_add_"),
+    "perplexity_search": ("torch, all rows at once",),
+    "repulsion": ("torch, in blocks",),
+    "attraction": ("torch, index_add_",),
+    "flash": ("bmm and softmax", "SDPA math"),
     "additive": ("eager",),
+    "beam_step": ("log_softmax and topk",),
     "ctc_loss": ("seqlab torch",),
+    "ctc_greedy": ("argmax and collapse",),
+    "ctc_beam": ("seqlab torch on the CPU",),
 }
 # What these ways do when they are called first is another thing, which is there to be checked.
 CHECKED_FIRST = ("sgns", "cbow", "hierarchical", "glove", "cooccurrence", "ctc_loss", "beam_step", "ctc_beam")
@@ -70,12 +86,12 @@ def counted(name=None, quick=False, on_step=lambda text, done, total: None):
     -------
     rows : list of dicts, which fit into JSON, with
 
-        - benchmark, shape, pass, way: what was counted;
+        - benchmark, shape, pass, way: what was counted; kernels: the names of those that were launched;
         - cost_bytes: what `cost()` says that any way must move;
         - needed, again, scratch: bytes of the kernels, see `seqlab.kernels.Traffic`;
         - torch_moved: bytes of torch's functions in the same call;
         - explained: bytes of `cost_bytes` that are not among `needed`, for the reasons in `differences`, a list of
-          {reason, bytes, by_torch}; `reason` is all of them as text;
+          {reason, bytes, by_torch}; `reason` is all of them as one text, with their bytes;
         - agrees: whether needed + explained is cost_bytes, and torch moved what it is said to move;
         - peer, peer_moved: the way out of torch's functions that moves least, and its bytes; None where there is none.
 
@@ -99,13 +115,13 @@ def counted(name=None, quick=False, on_step=lambda text, done, total: None):
 
 def _jobs(name, quick):
     benchmark = BENCHMARKS[name]
-    shapes = [*benchmark.shapes["small"], *SHARED_OUT.get(name, ())]
+    shapes = [*benchmark.shapes["small"], *LARGER.get(name, ())]
     for shape in shapes[:1] if quick else shapes:
         cases = benchmark.cases(shape, "cpu")
         for case in cases[:1] if quick else cases:
             ours = _ours(name, shape, case)
             every = {**case.ours, **case.peers}
-            eager = {way: every[way] for way in EAGER.get(name, case.peers)}
+            eager = {way: every[way] for way in EAGER.get(name, ()) if way in every}
             for way, run in ours.items():
                 yield Job(name, shape, case.passes, way, run, case.cost.bytes, eager)
 
@@ -116,7 +132,7 @@ def _ours(name, shape, case):
     What nobody gets would count as scratch. The two beam searches of the benchmarks keep to themselves what is not
     checked at every call, and so they are called here as a user does.
     """
-    if shape in SHARED_OUT.get(name, ()):
+    if name in CELLS and shape in LARGER[name]:
         return {"seqlab Triton, shared out": _layer(name, shape, case.passes)}
     if name == "beam_step":
         return {"seqlab Triton": _beam_step(shape)}
@@ -175,6 +191,7 @@ def _row(job):
         "shape": job.shape,
         "pass": job.passes,
         "way": job.way,
+        "kernels": list(dict.fromkeys(launch.name for launch in traffic.launches if launch.kind == "kernel")),
         "cost_bytes": round(job.cost),  # a mean number of words in a window leaves a rest of rounding
         "needed": traffic.needed,
         "again": traffic.again,
@@ -185,7 +202,7 @@ def _row(job):
             {"reason": difference.reason, "bytes": difference.bytes, "by_torch": difference.by_torch}
             for difference in found
         ],
-        "reason": " ".join(difference.reason for difference in found),
+        "reason": " ".join(f"{difference.reason.rstrip('.')} ({difference.bytes:,} bytes)." for difference in found),
         "peer": peer,
         "peer_moved": eager.get(peer),
     }
@@ -218,36 +235,50 @@ def table(rows=None, out=None):
     if out is not None:
         write(out, rows)
     console = Console()
-    console.print(_laid_out(rows))
-    console.print(
-        "cost() = needed + explained. again: moved once more than needed; scratch: left by a kernel for the next; "
-        "by torch: moved by torch's functions in the same call; torch alone: by a way without our kernels.",
-        style="dim",
-    )
+    for part in _laid_out(rows):
+        console.print(part)
     wrong = [row for row in rows if not row["agrees"]]
     if wrong:
         names = ", ".join(dict.fromkeys(row["benchmark"] for row in wrong))
         raise ValueError(f"{len(wrong)} of {len(rows)} counts do not agree with cost(): {names}")
+    console.print(f"All {len(rows)} counts agree with cost() to the byte: cost() = needed + explained.", style="bold")
+    console.print(
+        "again: moved once more than needed. scratch: left by a kernel for the next. by torch: moved by torch's "
+        "functions in the same call. alone: what torch moves without our kernels.",
+        style="dim",
+    )
 
 
 def _laid_out(rows):
+    """A table for each size; behind the sizes of a kernel why the bytes differ."""
     from rich.table import Table
 
-    found = Table(title="bytes that kernels move", title_justify="left", title_style="bold")
-    found.add_column("kernel", overflow="fold")
-    for heading in ("cost()", "needed", "explained", "again", "scratch", "by torch", "torch alone"):
-        found.add_column(heading, justify="right", no_wrap=True)
+    kernels = {}
     for row in rows:
-        shape = " ".join(f"{key}={value}" if key != "dtype" else value for key, value in row["shape"].items())
-        which = row["way"].removeprefix("seqlab Triton")
-        numbers = [row[key] for key in ("cost_bytes", "needed", "explained", "again", "scratch", "torch_moved")]
-        numbers.append(row["peer_moved"])
-        found.add_row(
-            f"{row['benchmark']}{which}, {row['pass']}\n  {shape}",
-            *("-" if number is None else f"{number:,}" for number in numbers),
-            style=None if row["agrees"] else "red",
+        kernels.setdefault(row["benchmark"], {}).setdefault(words(row["shape"]), []).append(row)
+    for name, sizes in kernels.items():
+        for shape, here in sizes.items():
+            found = Table(title=f"{name}: {shape}", title_justify="left", title_style="bold", box=None, padding=(0, 1))
+            found.add_column("pass", min_width=8)
+            for heading in ("cost()", "needed", "explained", "again", "scratch", "by torch", "alone"):
+                found.add_column(heading, justify="right", no_wrap=True)
+            for row in here:
+                label = row["pass"] + row["way"].removeprefix("seqlab Triton")
+                exact = (f"{row[key]:,}" for key in ("cost_bytes", "needed", "explained"))
+                rest = (_short(row[key]) for key in ("again", "scratch", "torch_moved", "peer_moved"))
+                found.add_row(label, *exact, *rest, style=None if row["agrees"] else "red")
+            yield found
+        reasons = dict.fromkeys(
+            part["reason"] for here in sizes.values() for row in here for part in row["differences"]
         )
-    return found
+        yield "".join(f"  - {reason}\n" for reason in reasons)
+
+
+def _short(number):
+    if number is None:
+        return "-"
+    scale, unit = next(((s, u) for s, u in ((1e6, "MB"), (1e3, "kB")) if number >= s), (1, "B"))
+    return f"{number / scale:.3g} {unit}"
 
 
 def _with_a_bar():
