@@ -108,7 +108,7 @@ export default {
       const mine = machine && here ? roof(here[0], machine.bandwidth, machine.flops) : null;
       own.replaceChildren(...(mine ? [svg("circle", { r: 4.5, transform: `translate(${X(here[0])} ${Y(mine)})` })] : []));
 
-      const sizes = kernel.shape.map(([name, x]) => `${name} = ${(name === kernel.letter ? kernel.values[n] : x).toLocaleString("en")}`).join(", ");
+      const sizes = kernel.shape.map(([name, x]) => `${name}\u00a0=\u00a0${(name === kernel.letter ? kernel.values[n] : x).toLocaleString("en")}`).join(", ");
       says.replaceChildren(html("p", {}, html("b", {}, kernel.title), `${sizes ? `: ${sizes}` : ""}. Numbers in ${kernel.moves}${kernel.moves === kernel.dtype ? "" : `, arithmetic in ${kernel.dtype}`}.`),
         html("p", {}, why[binds](each, now, kernel.dtype)),
         ...(here ? [] : [html("p", {}, "It has no place on these axes: it moves no byte or computes nothing.")]),
@@ -125,7 +125,7 @@ export default {
     more.replaceChildren(key("float32", "computes in float32", "memory"), key("bfloat16", "in 16 bits", "memory"),
       ...[["memory", "bound by memory"], ["arithmetic", "by arithmetic"], ["steps", "by steps"]].map(([binds, words]) => key("float32", words, binds)));
     el.append(html("div", { class: "sides" }, html("div", {}, drawing, more), html("div", { class: "stacked" }, which, room, sums, says)),
-      html("p", { class: "quiet" }, `Speeds of ${device.name} are those that seqlab.kernels.${device.name} assumes. An exponential counts as the operations whose time it takes. Both axes are logarithmic. Choose a point by a click or the arrow keys; the thin line is the way it goes as its size grows.`));
+      html("p", { class: "quiet" }, `${model.get("assumed") ? `The speeds of ${device.name} are assumptions, no measurements. ` : ""}An exponential counts as the operations whose time it takes. Both axes are logarithmic. Choose a point by a click or the arrow keys; the thin line is the way it goes as its size grows.`));
     model.on("change", draw);
     draw();
   },

@@ -227,6 +227,7 @@ class Roofline(Figure):
             raise ValueError(f"chosen is {chosen!r}; it must be one of {', '.join(titles)}")
         super().__init__(
             device=asdict(device),
+            assumed=device == H200,
             kernels=entries,
             machine=None if machine is None else checked_machine(machine),
             chosen=0 if chosen is None else titles.index(chosen),

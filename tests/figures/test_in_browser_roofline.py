@@ -1,6 +1,7 @@
 """The roof of a device, in Chromium: every number is that of the package's costs, and no point hides a label."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_the_reader_chooses_a_kernel_and_its_size(shown):
         assert "Dependent steps bind it: 1,024 of them" in says.inner_text()
         assert "So it stands below the roof" in says.inner_text()
         assert page.locator(".gap").get_attribute("d")
+        assert "assumptions, no measurements" in page.locator(".seqlab-live > p.quiet").inner_text()
         before = point.get_attribute("transform")
         press(slider(page, "size B"), "End")
         assert "Arithmetic binds it" in says.inner_text()
@@ -132,7 +134,9 @@ def test_ones_own_computer_and_a_measured_time_have_their_marks(shown, tmp_path)
 
 
 def test_what_computes_nothing_is_told_and_not_drawn(shown):
-    with shown(figures.Roofline(kernels={"look up": Cost(1e9, 0), "a product": Cost(1e6, 1e12)})) as page:
+    device = replace(H200, name="a desk")
+    with shown(figures.Roofline(device, kernels={"look up": Cost(1e9, 0), "a product": Cost(1e6, 1e12)})) as page:
+        assert "assumptions" not in page.locator(".seqlab-live").inner_text()
         assert "no place on these axes" in page.locator(".says").inner_text()
         assert page.locator(".point").first.get_attribute("visibility") == "hidden"
         assert page.get_by_role("slider").count() == 0
