@@ -1,12 +1,15 @@
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from seqlab.bench import BENCHMARKS, Benchmark, Case, measure
+from seqlab.bench import BENCHMARKS, Benchmark, Case, commands, measure, runs
 from seqlab.bench.commands import bench
 from seqlab.kernels import Cost, interpreting
 
@@ -187,6 +190,19 @@ def test_without_a_name_the_command_lists_what_exists():
         (["rnn", "--shapes", "huge"], "shapes is 'huge'; it must be one of small, full"),
         (["rnn", "--repeat", "0"], "repeat is 0; it must be at least 1"),
         (["rnn", "--out", "no/such/folder.json"], "does not exist; make it first"),
+        (["--quick", "--out", "no/such/folder.json"], "does not exist; make it first"),
+        (
+            ["rnn", "--out", "tests"],
+            "--out names tests, which is a folder; name a file in it, such as tests/bench.json",
+        ),
+        (["lsmt"], "there is no benchmark 'lsmt'; did you mean lstm?"),
+        (["rnn", "--quick"], "NAME and --quick cannot go together: take one of them"),
+        (["--quick", "--all"], "--quick and --all cannot go together: take one of them"),
+        (["rnn", "--traffic"], "NAME and --traffic cannot go together"),
+        (["--quick", "--again"], "--again goes with --all alone"),
+        (["--quick", "--shapes", "small"], "--shapes goes with NAME alone"),
+        (["--repeat", "3"], "--repeat goes with NAME or --quick or --all alone"),
+        (["--out", "x.json"], "--out goes with NAME or --quick or --all or --traffic or --resources alone"),
     ],
 )
 def test_a_wrong_command_line_gets_one_sentence(arguments, sentence):
@@ -194,6 +210,130 @@ def test_a_wrong_command_line_gets_one_sentence(arguments, sentence):
     assert result.exit_code == 2
     assert sentence in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens where there is no GPU")
+def test_everything_at_full_size_wants_a_gpu():
+    result = runner.invoke(app, ["bench", "--all"])
+    assert result.exit_code == 2
+    assert "there is no CUDA device here: take --quick" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_help_says_how_to_use_it():
+    told = " ".join(runner.invoke(app, ["bench", "--help"]).output.split())
+    for said in ("seqlab bench --quick", "goes on where it was stopped", "best peer / this", "ends with status 1"):
+        assert said in told
+
+
+def only(monkeypatch, **toys):
+    """Leave only these benchmarks."""
+    for name in list(BENCHMARKS):
+        monkeypatch.delitem(BENCHMARKS, name)
+    for name, one in toys.items():
+        monkeypatch.setitem(BENCHMARKS, name, replace(one, name=name))
+
+
+def test_quick_checks_everything_and_writes_one_file(monkeypatch, tmp_path):
+    only(monkeypatch, first=toy(), second=toy())
+    path = tmp_path / "quick.json"
+    result = runner.invoke(app, ["bench", "--quick", "--repeat", "1", "--out", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "first" in result.output
+    assert "second" in result.output
+    written = json.loads(path.read_text())
+    assert (written["format"], written["quick"]) == (2, True)
+    assert [(one["benchmark"], one["repeat"]) for one in written["reports"]] == [("first", 1), ("second", 1)]
+
+
+def test_quick_ends_with_an_error_when_something_is_wrong_or_breaks(monkeypatch):
+    def breaks(shape, device):
+        raise RuntimeError("no such thing")
+
+    only(monkeypatch, good=toy(), bad=toy(wrong=1.0), worse=replace(toy(), cases=breaks))
+    result = runner.invoke(app, ["bench", "--quick", "--repeat", "1"])
+    assert result.exit_code == 1
+    assert "worse could not be measured: RuntimeError: no such thing" in result.output
+    assert "wrong results, not timed: bad: ours" in result.output
+    only(monkeypatch, bad=toy(wrong=1.0), good=toy(), also=toy(wrong=2.0))
+    result = runner.invoke(app, ["bench", "--quick", "--repeat", "1"])
+    assert "wrong results, not timed: bad: ours; also: ours" in " ".join(result.output.split())
+
+
+def test_all_fills_a_folder_shows_the_tables_and_goes_on(monkeypatch, tmp_path, capsys):
+    """At small sizes in the place of the full ones, which need a GPU."""
+    monkeypatch.setattr(runs, "measure", lambda one, shapes, *rest: measure(one, "small", *rest) | {"shapes": shapes})
+
+    def breaks(shape, device):
+        raise RuntimeError("no such thing")
+
+    everything = {"toy": toy(), "worse": replace(toy(), name="worse", cases=breaks)}
+    with pytest.raises(typer.Exit) as ended:
+        commands._all(everything, tmp_path, 1, again=False)
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr()
+    assert "worse could not be measured: RuntimeError: no such thing" in said.err
+    assert "N=3: forward" in said.out
+    assert [path.name for path in tmp_path.iterdir()] == [runs.file_name("toy")]
+    commands._all({"toy": everything["toy"]}, tmp_path, 1, again=False)
+    assert "toy: there already" in "".join(capsys.readouterr())
+
+
+def test_all_wants_a_folder(tmp_path):
+    with pytest.raises(typer.Exit) as ended:
+        commands._all({}, tmp_path / "none", 1, again=False)
+    assert ended.value.exit_code == 2
+
+
+def measured_row(way, role, seconds, best, right=True, **more):
+    empty = {
+        "shape": {"N": 3, "dtype": "float32"},
+        "pass": "forward",
+        "errors": {"y": 1e-7},
+        "memory": None,
+        "note": "",
+    }
+    times = {"seconds": seconds, "quartiles": [seconds, 2 * seconds], "floor_seconds": 1e-5, "bound": "memory"}
+    shares = {"of_floor": 1e-5 / seconds, "of_best_peer": best / seconds}
+    return empty | times | shares | {"way": way, "role": role, "right": right} | more
+
+
+def gpu_report(*rows):
+    step = {"in-cta": 4e-8, "cross-cta": 2e-6}
+    speeds = {"bandwidth": 3e12, "flops": {"bfloat16": 7e14}, "step": step}
+    device = {"kind": "cuda", "name": "made up"}
+    absent = [{"shape": {}, "pass": "forward", "way": "gensim", "note": "not installed"}]
+    return {"rows": list(rows), "device": device, "speeds": speeds, "floor_device": speeds, "absent": absent}
+
+
+def shown(report):
+    console = Console(width=100, record=True, file=io.StringIO())
+    commands.show(console, report)
+    return " ".join(console.export_text().split())
+
+
+def test_what_loses_is_said_as_plainly_as_what_wins():
+    peer = measured_row("torch", "peer", 2e-5, 2e-5)
+    wins = shown(gpu_report(measured_row("seqlab Triton", "ours", 1.6e-5, 2e-5), peer))
+    assert "N=3 float32, forward: seqlab Triton is ahead of torch, 1.25 times as fast" in wins
+    loses = shown(gpu_report(measured_row("seqlab Triton", "ours", 4e-5, 2e-5), peer))
+    assert "N=3 float32, forward: seqlab Triton is BEHIND torch, 0.50 times as fast" in loses
+    for heading in ("of floor", "best peer / this"):
+        assert all(word in loses for word in heading.split())
+    assert "25%" in loses
+    assert "0.50" in loses
+
+
+def test_the_table_says_what_was_a_graph_where_it_ran_and_what_is_not_here():
+    ours = measured_row("seqlab Triton", "ours", 2e-5, 3e-5, graph=True, launched_seconds=8e-5, ran_on="cuda")
+    told = shown(
+        gpu_report(ours, measured_row("scikit-learn", "peer", 3e-5, 3e-5, ran_on="cpu", launched_seconds=None))
+    )
+    assert "seqlab Triton, graph" in told
+    assert "80 us" in told
+    assert "scikit-learn (CPU)" in told
+    assert "Not here: gensim (not installed)." in told
+    assert "steps in-cta 40 ns, cross-cta 2 us" in told
 
 
 def test_a_red_check_ends_the_command_with_an_error(monkeypatch):
