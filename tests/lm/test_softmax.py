@@ -36,6 +36,10 @@ def scores(B, V, dtype=torch.float32, spread=5.0, seed=0):
     return torch.tensor(np.random.default_rng(seed).normal(size=(B, V)) * spread, device=DEVICE).to(dtype)
 
 
+def zeros(*sizes):
+    return torch.zeros(*sizes, device=DEVICE)
+
+
 def exact(tensor):
     return tensor.detach().double().cpu().numpy()
 
@@ -185,25 +189,25 @@ def test_no_row_is_no_launch():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: kernels.softmax_row(torch.zeros(2, 0)), r"z has shape \(2, 0\); every row needs at least one score"),
-        (lambda: kernels.softmax_online(torch.zeros(3)), r"z has shape \(3,\); it must have shape \(B, V\)"),
-        (lambda: kernels.softmax_passes(torch.zeros(2, 3).int()), "z holds torch.int32; the kernel takes float32"),
-        (lambda: kernels.softmax_row(torch.zeros(1, 32769)), "at most 32768 scores of a row: use softmax_online"),
-        (lambda: kernels.softmax_row(torch.zeros(1, 16385).double()), "at most 16384 scores of a row"),
-        (lambda: kernels.softmax_online(torch.zeros(1, 5), 3), "block is 3; it must be a power of two, or None"),
-        (lambda: kernels.softmax_online(torch.zeros(1, 5), 0), "block is 0; it must be a power of two"),
+        (lambda: kernels.softmax_row(zeros(2, 0)), r"z has shape \(2, 0\); every row needs at least one score"),
+        (lambda: kernels.softmax_online(zeros(3)), r"z has shape \(3,\); it must have shape \(B, V\)"),
+        (lambda: kernels.softmax_passes(zeros(2, 3).int()), "z holds torch.int32; the kernel takes float32"),
+        (lambda: kernels.softmax_row(zeros(1, 32769)), "at most 32768 scores of a row: use softmax_online"),
+        (lambda: kernels.softmax_row(zeros(1, 16385).double()), "at most 16384 scores of a row"),
+        (lambda: kernels.softmax_online(zeros(1, 5), 3), "block is 3; it must be a power of two, or None"),
+        (lambda: kernels.softmax_online(zeros(1, 5), 0), "block is 0; it must be a power of two"),
         (
-            lambda: kernels.softmax_backward(torch.zeros(2, 4), torch.zeros(2, 3)),
+            lambda: kernels.softmax_backward(zeros(2, 4), zeros(2, 3)),
             r"dp has shape \(2, 4\); it must have shape \(2, 3\)",
         ),
         (
-            lambda: kernels.softmax_backward(torch.zeros(2, 3).half(), torch.zeros(2, 3)),
+            lambda: kernels.softmax_backward(zeros(2, 3).half(), zeros(2, 3)),
             "dp holds torch.float16 and p holds torch.float32; convert one of them",
         ),
         (lambda: softmax(torch.tensor(1.0)), r"z has shape \(\); it must have shape \(..., V\)"),
-        (lambda: softmax(torch.zeros(2, 0)), "with at least one word"),
+        (lambda: softmax(zeros(2, 0)), "with at least one word"),
         (lambda: softmax([1.0]), "z is a list; it must be a torch tensor"),
-        (lambda: softmax(torch.zeros(2, 3), backend="cuda"), "backend is 'cuda'"),
+        (lambda: softmax(zeros(2, 3), backend="cuda"), "backend is 'cuda'"),
         (lambda: reference.softmax_backward(np.zeros((2, 3)), np.zeros((2, 4))), r"dp has shape \(2, 3\)"),
         (lambda: cost.softmax_bytes(1, 2, 4, way="flash"), "way is 'flash'; it must be 'passes', 'online' or 'row'"),
     ],
