@@ -23,7 +23,10 @@ export const tally = ({ tensors, launches }, step, bytes) => {
 };
 
 // The tile as rows of elements: those that lie in one row of the tensor stand in one row.
-export const tile = (elements, columns) => Object.values(Object.groupBy ? Object.groupBy(elements, (i) => Math.floor(i / columns)) : elements.reduce((all, i) => ({ ...all, [Math.floor(i / columns)]: [...(all[Math.floor(i / columns)] ?? []), i] }), {}));
+export const tile = (elements, columns) => {
+  const row = (i) => Math.floor(i / columns);
+  return [...new Set(elements.map(row))].map((r) => elements.filter((i) => row(i) === r));
+};
 
 // What the chip holds after a step, as far as loads and stores tell: the last tile of each tensor that this program loaded.
 export const held = (all, step) => {

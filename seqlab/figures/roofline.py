@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from seqlab.figures.figure import Figure, table
-from seqlab.kernels import H200, Cost, Device
 
 BITS = {"float32": "float32", "bfloat16": "16 bits", "float16": "16 bits", "float64": "float64"}
 ENTERED = 1.5 / 0.7  # neighbours of a point in the symmetric P of the benchmark, for each of its k nearest
@@ -188,7 +187,7 @@ class Roofline(Figure):
 
     Parameters
     ----------
-    device : `seqlab.kernels.Device`.
+    device : `seqlab.kernels.Device`; None takes `seqlab.kernels.H200`, whose speeds are assumptions.
     kernels : list of `Kernel`, or dict from a title to its `seqlab.kernels.Cost`; 1 to 40. None takes `book_kernels()`.
     machine : None, or the reader's own computer as a second roof: dict with "bandwidth" in bytes a second, "flops" in
         operations a second, and "name".
@@ -211,7 +210,10 @@ class Roofline(Figure):
     label = "The roof of a device, and this book's kernels under it"
     how = "Choose a kernel, change its size, and see what it waits for: memory, arithmetic, or the step before."
 
-    def __init__(self, device=H200, kernels=None, machine=None, chosen=None, folder=None):
+    def __init__(self, device=None, kernels=None, machine=None, chosen=None, folder=None):
+        from seqlab.kernels import H200, Device
+
+        device = H200 if device is None else device
         if not isinstance(device, Device):
             raise ValueError(f"device is a {type(device).__name__}; it must be a seqlab.kernels.Device")
         check_speed("device.bandwidth", device.bandwidth)
@@ -235,6 +237,8 @@ class Roofline(Figure):
         )
 
     def still(self):
+        from seqlab.kernels import Cost, Device
+
         device = Device(**self.state["device"])
         rows = []
         for entry, at in zip(self.state["kernels"], self.state["at"], strict=True):
@@ -251,6 +255,8 @@ class Roofline(Figure):
 
 def entered(kernels, device):
     """The kernels as plain numbers for the page."""
+    from seqlab.kernels import Cost
+
     if isinstance(kernels, dict):
         kernels = [Kernel(title, title, {}, "", (1,), lambda cost=cost, **_: cost) for title, cost in kernels.items()]
     kernels = list(kernels)

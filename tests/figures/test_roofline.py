@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -116,3 +118,8 @@ def test_what_does_not_fit_is_named(settings, words):
 def test_the_page_carries_little():
     figure = figures.Roofline(machine={"bandwidth": 2e10, "flops": 1e11, "name": "this computer"})
     assert len(json.dumps(figure.state)) + len(_read(figure.module)) < 25_000
+
+
+def test_the_room_of_figures_needs_no_torch_until_a_figure_does():
+    code = "import sys, seqlab.figures; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
