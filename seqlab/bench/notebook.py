@@ -2,7 +2,7 @@
 
 from seqlab.bench.experiments import BY, EXPERIMENTS, read
 from seqlab.bench.results import DASH, compare, fits, outcomes
-from seqlab.bench.showing import Piece, Pieces, Sentences, Table, marked, plural, size
+from seqlab.bench.showing import Piece, Pieces, Sentences, Table, marked, place, plural
 
 
 class Entry(Piece):
@@ -62,16 +62,17 @@ def experiments(path=None, chosen=EXPERIMENTS):
     said = ", ".join(
         f"{verdicts.count(name)} {name}" for name in ("right", "wrong", "not measured") if name in verdicts
     )
+    entries.sort(key=lambda entry: entry.verdict == "right")
     rows = [
         (
             entry.experiment.title,
+            entry.verdict,
             number(entry.experiment.predicted),
             DASH if entry.found is None else number(entry.found["outcome"]),
-            entry.verdict,
         )
-        for entry in sorted(entries, key=lambda entry: entry.verdict == "right")
+        for entry in entries
     ]
-    head = ("experiment", "predicted", "found", "verdict")
+    head = ("experiment", "verdict", "predicted", "found")
     table = Table(head, rows, "Predictions, the wrong ones first", ("experiment", "verdict"))
     return Pieces(Sentences(f"{plural(len(entries), 'prediction')}: {said}."), table, *entries)
 
@@ -93,11 +94,11 @@ def targets(reports):
             one = next((one for one in found if one.device == device and fits(target, one)), None)
             for what, outcome in outcomes(target, one):
                 counts[outcome.partition(",")[0]] += 1
-                rows.append((target.benchmark, size(target.shape), target.passes, what, outcome))
+                rows.append((place(target.benchmark, target.passes, target.shape), what, outcome))
     order = {"missed": 0, "met": 1, "not measured": 2}
     rows.sort(key=lambda row: order[row[-1].partition(",")[0]])
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    head = ("kernel", "size", "pass", "predicted", "outcome")
+    head = ("kernel", "predicted", "outcome")
     return Pieces(
         Sentences(f"{plural(len(rows), 'prediction')}: {said}."),
         Table(head, rows, "Predictions about a GPU, what was missed first", head),

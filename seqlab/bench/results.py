@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqlab.bench.showing import Pieces, Sentences, Table, amount, plural, seconds, size
+from seqlab.bench.showing import Pieces, Sentences, Table, amount, place, plural, seconds
 from seqlab.kernels import H200
 from seqlab.kernels.measured import MEASUREMENTS
 
@@ -18,6 +18,7 @@ QUICK, TRAFFIC = HERE / "quick-cpu.json", HERE / "traffic.json"
 FILL = "`seqlab bench --all`"
 KEYS = {"shape", "pass", "way", "role", "right", "seconds", "quartiles", "memory", "cost", "floor_seconds", "bound"}
 DASH = "–"
+STEPS = {"in-cta": "inside a block of threads", "cross-cta": "between blocks"}
 
 
 def read(folder=None):
@@ -96,17 +97,17 @@ def floors(device=H200):
     from seqlab.bench.floors import costs
     from seqlab.bench.registry import BENCHMARKS
 
-    head = ("kernel", "size", "pass", "bytes", "operations", "steps", "floor", "bound by")
+    head = ("kernel", "bytes", "operations", "steps", "floor", "bound by")
     first, others = [], []
     for name, benchmark in BENCHMARKS.items():
         for number, shape in enumerate(benchmark.shapes["full"]):
             for passes, cost in costs(name, shape).items():
                 numbers = (amount(cost.bytes, "B"), amount(cost.flops), f"{cost.steps:,}" if cost.steps else DASH)
-                row = (name, size(shape), passes, *numbers, seconds(cost.floor(device)), cost.bound(device))
+                row = (place(name, passes, shape), *numbers, seconds(cost.floor(device)), cost.bound(device))
                 (others if number else first).append(row)
-    words, name = ("kernel", "size", "pass", "bound by"), f"an {device.name}"
+    words, name = ("kernel", "bound by"), f"an {device.name}"
     return Pieces(
-        Table(head, first, f"Floors on {name}: the size that we make claims about", words),
+        Table(head, first, f"Floors on {name}: the first size of each benchmark", words),
         Table(head, others, f"Floors on {name}: the other sizes", words, f"The other {len(others)} floors"),
     )
 
@@ -114,7 +115,7 @@ def floors(device=H200):
 def speeds(device=H200):
     """Say with what speeds the floors were computed."""
     flops = ", ".join(f"{amount(speed)} operations a second in {dtype}" for dtype, speed in device.flops.items())
-    steps = ", ".join(f"{seconds(time)} {kind}" for kind, time in device.step.items())
+    steps = ", ".join(f"{seconds(time)} {STEPS[kind]}" for kind, time in device.step.items())
     return Sentences(
         f"Assumed of an {device.name}: {amount(device.bandwidth, 'B')} a second between memory and chip; {flops}; "
         f"a dependent step takes {steps}."
@@ -222,14 +223,24 @@ def _measured_speeds(reports):
     found = next((report["speeds"] for report in reports if report.get("speeds")), None)
     if not found:
         return ""
-    steps = ", ".join(f"{seconds(time)} {kind}" for kind, time in (found.get("step") or {}).items())
+    steps = ", ".join(f"{seconds(time)} {STEPS.get(kind, kind)}" for kind, time in (found.get("step") or {}).items())
     flops = ", ".join(f"{amount(speed)} operations a second in {name}" for name, speed in found["flops"].items())
     return f"Measured there: {amount(found['bandwidth'], 'B')} a second, {flops}; a dependent step takes {steps}."
 
 
-HEAD = ("kernel", "size", "pass", "our way", "time", "middle half", "over floor", "fastest peer", "its time")
-HEAD += ("peer over ours", "verdict", "memory", "peer's memory", "predicted")
-WORDS = {"kernel", "size", "pass", "our way", "fastest peer", "verdict", "predicted"}
+HEAD = (
+    "kernel",
+    "verdict",
+    "peer over ours",
+    "over floor",
+    "our way",
+    "time",
+    "middle half",
+    "fastest peer",
+    "its time",
+)
+HEAD += ("memory", "peer's memory", "predicted")
+WORDS = {"kernel", "our way", "fastest peer", "verdict", "predicted"}
 
 
 def comparisons(reports):
@@ -259,15 +270,12 @@ def _compared(found, caption):
 
 def _cells(one):
     ours, peer = one.ours, one.peer
-    mine = (DASH,) * 4
-    if ours:
-        spread = " to ".join(map(seconds, _middle(ours)))
-        floor = f"{ours['seconds'] / ours['floor_seconds']:.2f}" if ours["floor_seconds"] else DASH
-        mine = (ours["way"], seconds(ours["seconds"]), spread, floor)
+    floor = ours["floor_seconds"] if ours else None
+    ratios = (f"{one.ratio:.2f}" if one.ratio else DASH, f"{ours['seconds'] / floor:.2f}" if floor else DASH)
+    mine = (ours["way"], seconds(ours["seconds"]), " to ".join(map(seconds, _middle(ours)))) if ours else (DASH,) * 3
     theirs = (peer["way"], seconds(peer["seconds"])) if peer else (DASH, DASH)
     memory = tuple(amount(row["memory"], "B") if row else DASH for row in (ours, peer))
-    ratio = f"{one.ratio:.2f}" if one.ratio else DASH
-    return (one.benchmark, size(one.shape), one.passes, *mine, *theirs, ratio, one.verdict, *memory, _foretold(one))
+    return (place(one.benchmark, one.passes, one.shape), one.verdict, *ratios, *mine, *theirs, *memory, _foretold(one))
 
 
 def _foretold(one):
@@ -319,10 +327,8 @@ def wrong(reports):
         return None
     rows = [
         (
+            place(report["benchmark"], row["pass"], row["shape"]),
             report["device"]["name"],
-            report["benchmark"],
-            size(row["shape"]),
-            row["pass"],
             row["way"],
             row.get("note", ""),
         )
@@ -332,7 +338,7 @@ def wrong(reports):
     ]
     if not rows:
         return Sentences("Every result was right: within its tolerance of the reference in float64.")
-    head = ("device", "kernel", "size", "pass", "way", "why")
+    head = ("kernel", "device", "way", "why")
     return Table(head, rows, "Wrong, so without a time", head)
 
 
@@ -368,8 +374,8 @@ def _errors(reports):
             worst = max(known, key=lambda name: known[name] / (row["tolerance"][name] or 1e-300), default=None)
             numbers = (DASH, DASH) if worst is None else (f"{known[worst]:.1e}", f"{row['tolerance'][worst]:.0e}")
             verdict = "right" if row["right"] else f"wrong: {row.get('note', '')}"
-            rows.append((report["benchmark"], size(row["shape"]), row["pass"], row["way"], *numbers, verdict))
-    head = ("kernel", "size", "pass", "our way", "error", "allowed", "verdict")
+            rows.append((place(report["benchmark"], row["pass"], row["shape"]), row["way"], *numbers, verdict))
+    head = ("kernel", "our way", "error", "allowed", "verdict")
     words = set(head) - {"error", "allowed"}
     return Table(head, rows, "Relative error of our ways, that of the worst result", words, "Every one of our ways")
 
@@ -383,9 +389,9 @@ def _torch_alone(reports):
                 ratio = row["seconds"] / min(row["seconds"] for row in times)
                 spread = " to ".join(map(seconds, _middle(row)))
                 cells = (row["way"], seconds(row["seconds"]), spread, f"{ratio:.2f}")
-                rows.append((one.benchmark, size(one.shape), one.passes, *cells))
-    head = ("kernel", "size", "pass", "way", "time", "middle half", "over the fastest")
-    words = {"kernel", "size", "pass", "way"}
+                rows.append((place(one.benchmark, one.passes, one.shape), *cells))
+    head = ("kernel", "way", "time", "middle half", "over the fastest")
+    words = {"kernel", "way"}
     caption = "Ways without Triton on this CPU, the fastest first: small sizes, so mostly the price of a call"
     return Table(head, rows, caption, words, "Times of the ways that need no Triton")
 
@@ -408,9 +414,9 @@ def traffic(path=TRAFFIC):
         kernels = len({row["benchmark"] for row in rows})
     except (KeyError, TypeError) as error:
         raise ValueError(f"{Path(path).name} holds no counted traffic ({error!r}): count again") from error
-    head = ("kernel", "size", "pass", "way", "cost", "needed", "explained", "again", "scratch", "by torch")
+    head = ("kernel", "way", "cost", "needed", "explained", "again", "scratch", "by torch")
     head += ("torch alone", "agrees", "why they differ")
-    words = {"kernel", "size", "pass", "way", "agrees", "why they differ"}
+    words = {"kernel", "way", "agrees", "why they differ"}
     said = f"{plural(kernels, 'kernel')}, {plural(len(rows), 'count')}: {agreed} agree to the byte"
     more = "." if agreed == len(rows) else f", {len(rows) - agreed} do not."
     return Pieces(Sentences(said + more), Table(head, cells, "Bytes, counted at small sizes", words))
@@ -419,8 +425,13 @@ def traffic(path=TRAFFIC):
 def _traffic_cells(row):
     names = ("cost_bytes", "needed", "explained", "again", "scratch", "torch_moved", "peer_moved")
     numbers = [DASH if row[name] is None else f"{row[name]:,}" for name in names]
-    place = (row["benchmark"], size(row["shape"]), row["pass"], row["way"])
-    return (*place, *numbers, "yes" if row["agrees"] else "no", row["reason"] or DASH)
+    return (
+        place(row["benchmark"], row["pass"], row["shape"]),
+        row["way"],
+        *numbers,
+        "yes" if row["agrees"] else "no",
+        row["reason"] or DASH,
+    )
 
 
 def resources(path=None):
@@ -446,8 +457,9 @@ def resources(path=None):
             seen.add(key)
             first.append(row)
     others = [row for row in rows if not any(row is one for one in first)]
+    head, words = ("kernel", *compiling.HEADINGS[2:]), ("kernel", "matrix units")
     tables = [
-        Table(compiling.HEADINGS, [compiling.summary(row) for row in some], caption, compiling.HEADINGS[:3], fold)
+        Table(head, [_compiled_cells(row) for row in some], caption, words, fold)
         for some, caption, fold in (
             (first, "Each kernel once", None),
             (others, "The same kernels at other sizes", f"The other {len(others)} rows"),
@@ -455,6 +467,13 @@ def resources(path=None):
         if some
     ]
     return Pieces(said, *tables)
+
+
+def _compiled_cells(row):
+    from seqlab.bench.resources import summary
+
+    kernel, shape, *rest = summary(row)
+    return (f"{kernel}\n{shape}", *rest)
 
 
 class Downloads:

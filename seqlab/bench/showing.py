@@ -13,15 +13,20 @@ FRAME = (
     "vertical-align:top;background:none;color:inherit;font-variant-numeric:tabular-nums}"
     ".seqlab-results thead th{vertical-align:bottom;border-bottom-width:2px}"
     ".seqlab-results :is(th,td).number{text-align:right;white-space:nowrap}"
-    ".seqlab-results :is(th,td).words{min-width:13rem}"
+    ".seqlab-results :is(th,td).long{min-width:min(15rem,38vw)}"
+    ".seqlab-results :is(th,td) small{font-size:.8rem}"
     ".seqlab-results caption{caption-side:top;text-align:left;color:inherit;padding:.2rem 0}"
     ".seqlab-results summary{cursor:pointer;padding:.3rem 0}</style>"
 )
 
 
+LONG = 18  # letters from which a column may break its lines
+
+
 def marked(text):
-    """Plain text as HTML, `code` between backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(str(text)))
+    """Plain text as HTML: `code` between backticks; what follows a new line is small and stands below."""
+    first, *below = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(str(text))).split("\n")
+    return first + "".join(f"<br><small>{line}</small>" for line in below)
 
 
 class Piece:
@@ -64,7 +69,8 @@ class Table(Piece):
     head : names of the columns.
     rows : lists of text, as long as the head; a cell may be a number, too.
     caption : what the table shows, in a few words.
-    words : names of the columns that hold text; the others hold numbers and stand to the right.
+    words : names of the columns that hold text; the others hold numbers and stand to the right. In a cell of text, what
+        follows a new line stands small below.
     fold : None, or what the reader clicks to open the table.
     """
 
@@ -76,7 +82,7 @@ class Table(Piece):
             raise ValueError(f"a row of {caption!r} has {len(wrong)} cells; the table has {len(self.head)} columns")
 
     def inner(self):
-        kinds = ["words" if name in self.words else "number" for name in self.head]
+        kinds = [self._kind(name, column) for name, column in zip(self.head, self._columns(), strict=True)]
         head = "".join(
             f'<th scope="col" class="{kind}">{marked(name)}</th>' for name, kind in zip(self.head, kinds, strict=True)
         )
@@ -88,6 +94,14 @@ class Table(Piece):
         )
         return f"<details><summary>{marked(self.fold)}</summary>{box}</details>" if self.fold else box
 
+    def _columns(self):
+        return zip(*self.rows, strict=True) if self.rows else [[] for _ in self.head]
+
+    def _kind(self, name, cells):
+        if name not in self.words:
+            return "number"
+        return "long" if any(len(line) > LONG for cell in cells for line in cell.split("\n")) else "words"
+
     @staticmethod
     def _row(row, kinds):
         first, *rest = (f'class="{kind}">{marked(cell)}' for cell, kind in zip(row, kinds, strict=True))
@@ -98,8 +112,9 @@ class Table(Piece):
         )
 
     def __str__(self):
-        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
-        lines = [self.head, ["-" * width for width in widths], *self.rows]
+        rows = [[cell.replace("\n", ", ") for cell in row] for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(self.head, *rows, strict=True)]
+        lines = [self.head, ["-" * width for width in widths], *rows]
         texts = [
             "  ".join(
                 cell.ljust(width) if name in self.words else cell.rjust(width)
@@ -147,8 +162,13 @@ def amount(value, unit=""):
 
 
 def size(shape):
-    """A size as a reader wants it: B 64, T 512, bfloat16."""
-    return ", ".join(str(v) if isinstance(v, str) else f"{k} {v:,}" for k, v in shape.items())
+    """A size as a reader wants it: B 64, T 512, bfloat16; no line breaks between a letter and its number."""
+    return ", ".join(str(v) if isinstance(v, str) else f"{k}\u00a0{v:,}" for k, v in shape.items())
+
+
+def place(benchmark, passes, shape):
+    """What was computed, at which size: "lstm, forward" above "B 64, T 512"."""
+    return f"{benchmark}, {passes}\n{size(shape)}"
 
 
 def plural(count, word):
