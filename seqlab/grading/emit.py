@@ -137,6 +137,9 @@ def _form(value, inside=False):
     if kind is np.ndarray or (kind.__module__.split(".")[0] == "torch" and hasattr(value, "dtype")):
         shape = ", ".join(map(str, value.shape)) + ("," if len(value.shape) == 1 else "")
         return f"{str(value.dtype).removeprefix('torch.')} ({shape})"
+    if kind.__module__ == "triton.language.core" and hasattr(value, "handle"):  # in a kernel, as it is interpreted
+        data = value.handle.data
+        return str(value.dtype) if data.size > 1 or "pointer" in str(value.dtype) else _form(data.item())
     if value is None or kind is bool or (kind is int and abs(value) < 10**6):
         return repr(value)
     if kind is float or (kind is str and len(value) <= 20):

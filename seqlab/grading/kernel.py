@@ -88,7 +88,13 @@ def application(settings):
         def showtraceback(self, exc_tuple=None, *args, **kwargs):
             """Send the exception that is being handled."""
             kind, error, tb = exc_tuple or sys.exc_info()
-            self.report(kind, error, lines_of(tb, error if issubclass(kind, SyntaxError) else None))
+            places = lines_of(tb, error if issubclass(kind, SyntaxError) else None)
+            for _ in range(20):  # Triton's interpreter wraps what a kernel raises, once for each function of it
+                if type(error).__name__ != "InterpreterError" or error.__cause__ is None:
+                    break
+                error = error.__cause__
+                kind, places = type(error), places + lines_of(error.__traceback__)
+            self.report(kind, error, places[-20:])
 
         def showsyntaxerror(self, *args, **kwargs):
             """Send a syntax error with its line."""

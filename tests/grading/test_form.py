@@ -1,6 +1,7 @@
 """Answers of a form hold what the form has and nothing else: honest kernels pass, every way out is refused."""
 
 import ast
+import linecache
 import re
 from dataclasses import replace
 
@@ -196,6 +197,24 @@ def test_the_sentence_names_the_line():
     }
     for name, line in said.items():
         assert re.match(rf"line {line} of the answer ", form.fault(TRITON, HOSTILE[name])), name
+
+
+EVIL = "def kernel(x_ptr, out_ptr, n, BLOCK): tl.store(out_ptr, 2.0)"
+
+
+@pytest.mark.parametrize("text", [f'"""\n{EVIL}  # """', f"# \u2028    {EVIL}"], ids=["docstring", "comment"])
+def test_these_texts_would_be_run_in_place_of_the_kernel(text):
+    torch, triton = pytest.importorskip("torch"), pytest.importorskip("triton")
+    from seqlab.kernels import count
+
+    source = kernel(f"{text}\npass")
+    file, space = f"<texts {hash(text)}>", {"__name__": "notebook", "triton": triton, "tl": triton.language}
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    exec(compile(source, file, "exec"), space)
+    out = torch.zeros(1)
+    count(space["kernel"][(1,)], out, out, 1, BLOCK=1)
+    assert out.item() == 2  # what Python reads stores nothing
+    assert form.fault(TRITON, source)
 
 
 def test_a_kernel_without_a_form_may_hold_anything():
