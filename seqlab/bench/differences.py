@@ -144,7 +144,9 @@ def _flash(shape, passes, way, result):
     rows, sums = B * H * T * D * _itemsize(shape), B * H * T * NUMBER
     if passes == "forward":
         yield Difference(
-            "cost() counts one number of every query for a backward pass; without one it is scratch.", sums
+            "cost() counts a number that every query keeps for the backward pass; here nobody asks for a gradient, and "
+            "it is scratch.",
+            sums,
         )
         return
     yield Difference(
@@ -152,7 +154,9 @@ def _flash(shape, passes, way, result):
         4 * rows,
     )
     yield Difference(
-        "The one number of every query that the forward pass writes for the backward pass is scratch.", 2 * sums
+        "A number of every query, which the forward pass writes and the backward pass reads, is scratch; cost() counts "
+        "both.",
+        2 * sums,
     )
 
 
@@ -248,8 +252,8 @@ def _hierarchical(shape, passes, way, result):
     turns = int((once >= 0).sum())
     read = once.numel() * nodes.element_size() + turns * bits.element_size()
     yield Difference(
-        "cost() counts the way of a word for every pair, an id and a bit in 8 bytes each for every turn; the tables "
-        "of the ways hold a row for every word, filled up with -1, and the kernel reads the row of a word.",
+        "cost() counts an id and a bit, 8 bytes each, for every turn of every way; a way is a row of a table, filled "
+        "up with -1, and a word that comes again has the same row.",
         2 * met * ID - read,
     )
     yield Difference(PLACES, (len(near) - contexts.numel()) * ID)

@@ -220,7 +220,7 @@ def table(rows=None, out=None):
 
     Parameters
     ----------
-    rows : of `counted`; None counts now, with a bar, or reads the file where kernels are compiled for a GPU.
+    rows : of `counted`; None counts now, with a bar, or reads the file where no kernel is interpreted.
     out : None, or a file that takes the rows, see `write`.
 
     Raises
@@ -230,11 +230,14 @@ def table(rows=None, out=None):
     """
     from rich.console import Console
 
-    if rows is None:
-        rows = _with_a_bar() if interpreting() else read()
+    console = Console()
+    if rows is None and not interpreting():
+        console.print("No kernel is interpreted in this process: these counts came with the package.", style="dim")
+        rows = read()
+    elif rows is None:
+        rows = _with_a_bar()
     if out is not None:
         write(out, rows)
-    console = Console()
     for part in _laid_out(rows):
         console.print(part)
     wrong = [row for row in rows if not row["agrees"]]

@@ -170,6 +170,14 @@ def test_the_table_holds_every_row_and_the_reasons(capsys, tmp_path, monkeypatch
     assert traffic.read(tmp_path / "rows.json") == rows
 
 
+def test_where_kernels_are_compiled_the_counts_of_the_package_are_shown(capsys, monkeypatch):
+    monkeypatch.setattr(traffic, "interpreting", lambda: False)
+    traffic.table()
+    text = capsys.readouterr().out
+    assert text.startswith("No kernel is interpreted in this process: these counts came with the package.")
+    assert f"All {len(KEPT)} counts agree" in text
+
+
 def test_wrong_names_and_files_are_told(tmp_path):
     with pytest.raises(ValueError, match="there is no benchmark 'sofmax'; there is rnn, "):
         traffic.counted("sofmax")
