@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from seqlab.bench.model import Benchmark, Case
+from seqlab.bench.peers import COMPILED, compiled
 from seqlab.kernels import has_triton, interpreting
 from seqlab.lm import cost, reference, softmax
 
@@ -43,9 +44,7 @@ def cases(shape, device):
     if has_triton():
         mine["seqlab Triton"] = lambda z: softmax(z, backend="triton")
         alone = _kernels(V, dtype)
-    peers = {"torch.softmax": lambda z: torch.softmax(z, -1)}
-    if device == "cuda":
-        peers["torch.compile"] = torch.compile(lambda z: torch.softmax(z, -1))
+    peers = {"torch.softmax": _eager} | compiled(_eager, device)
     costs = [cost.softmax_cost(B, V, dtype.itemsize, backward=back) for back in (False, True)]
     tolerance = dict(zip(("p", "z"), TOLERANCE[shape["dtype"]], strict=True))
     untimed = dict.fromkeys((*mine, *alone), INTERPRETED) if interpreting() else {}
@@ -58,6 +57,10 @@ def cases(shape, device):
         case("forward", forward, mine | alone, forward_truth, costs[0]),
         case("forward and backward", backward, mine, truth, costs[0] + costs[1]),
     ]
+
+
+def _eager(z):
+    return torch.softmax(z, -1)
 
 
 def _kernels(V, dtype):
@@ -91,4 +94,5 @@ SOFTMAX = Benchmark(
         ],
     },
     cases=cases,
+    on_gpu=(COMPILED,),
 )
