@@ -18,6 +18,7 @@ FORMAT = 2
 SAMPLE = 0.01  # seconds that one sample should take, so that the clock's own error is small
 CALLS = {"cpu": 1_000_000, "cuda": 100}  # in one sample, at most
 SHORT = 100e-6  # seconds below which launching takes a good part of the time, so that graphs are recorded
+PATIENCE = 10.0  # seconds of samples after which a way has enough of them
 LAUNCHES = 1e-3  # seconds of launches that are worth recording
 
 
@@ -31,7 +32,7 @@ def measure(benchmark, shapes="small", repeat=20, on_step=lambda text, done, tot
     ----------
     benchmark : Benchmark
     shapes : "small" or "full"; "full" needs a CUDA device.
-    repeat : samples of each way, taken in turn with the others.
+    repeat : samples of each way, taken in turn with the others; fewer of one whose samples take more than 10 s.
     on_step : called with (what comes now, steps done, steps in all).
     clock : None for the device's own, see `seqlab.bench.timing`.
     speeds : None for those of this device, measured once in each process, see `seqlab.bench.speeds`.
@@ -134,6 +135,7 @@ def _case_rows(case, shape, kind, device, clock, repeat):
                 "tolerance": tolerances[name],
                 "right": right[name],
                 "seconds": seconds,
+                "samples": len(turns.times.get(name, ())),
                 "quartiles": _quartiles(turns.times[name]) if name in medians else None,
                 "graph": name in turns.graphs and name in medians,
                 "launched_seconds": statistics.median(launched) if launched and name in medians else None,
@@ -186,21 +188,23 @@ class _Turns:
     def __init__(self, ways, clocks, floor, right):
         self.ways, self.clocks, self.right = ways, clocks, right
         self.times = {name: [] for name in ways}
-        self.memory, self.failures, self.notes, self.calls = {}, {}, {}, {}
+        self.memory, self.failures, self.notes, self.calls, self.spent = {}, {}, {}, {}, {}
         self.graphs, self.launched = {}, {}
         first = {}
         for name in list(ways):
             self._attempt(name, lambda name=name: first.setdefault(name, self._settle(name)))
         shortest = min([*first.values(), *([floor] if floor else [])], default=SHORT)
         for name, seconds in first.items():
-            self.calls[name] = self._calls(name, seconds)
+            self.calls[name], self.spent[name] = self._calls(name, seconds), 0.0
             if shortest < SHORT and seconds < LAUNCHES and hasattr(clocks[name], "graph"):
                 self._record(name)
+            if seconds >= PATIENCE:
+                self.times[name], self.spent[name] = [seconds], seconds
 
     def take(self, repeat):
         """So many samples of each."""
         for _ in range(repeat):
-            for name in list(self.times):
+            for name in [name for name, seconds in self.spent.items() if seconds < PATIENCE and name in self.times]:
                 self._attempt(name, lambda name=name: self._sample(name))
 
     def _attempt(self, name, action):
@@ -234,11 +238,11 @@ class _Turns:
 
     def _sample(self, name):
         clock, calls = self.clocks[name], self.calls[name]
-        if name not in self.graphs:
-            self.times[name].append(clock.seconds(self.ways[name], calls))
-            return
-        self.launched[name].append(clock.seconds(self.ways[name], calls))
-        self.times[name].append(clock.seconds(self.graphs[name], calls))
+        if name in self.graphs:
+            self.launched[name].append(clock.seconds(self.ways[name], calls))
+        way = self.graphs.get(name, self.ways[name])
+        self.times[name].append(clock.seconds(way, calls))
+        self.spent[name] += calls * self.times[name][-1]
 
 
 def _quartiles(times):

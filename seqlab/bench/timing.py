@@ -76,9 +76,12 @@ class CudaClock:
             for _ in range(3):  # what is compiled, chosen or allocated the first time cannot be recorded
                 way()
         torch.cuda.current_stream().wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=beside):
-            results = way()
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, stream=beside):
+                results = way()
+        finally:
+            torch.cuda.set_stream(current)  # where a recording breaks off, torch leaves its stream in place
 
         def replay():
             graph.replay()

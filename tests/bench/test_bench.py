@@ -132,7 +132,17 @@ def test_the_file_says_what_was_measured_where_and_when(report):
     assert written["device"]["name"]
     assert written["date"].endswith("+00:00")
     keys = {"shape", "pass", "way", "role", "errors", "tolerance", "right", "seconds", "quartiles", "memory", "cost"}
-    keys |= {"floor_seconds", "bound", "of_floor", "of_best_peer", "note", "graph", "launched_seconds", "ran_on"}
+    keys |= {
+        "floor_seconds",
+        "bound",
+        "of_floor",
+        "of_best_peer",
+        "note",
+        "graph",
+        "launched_seconds",
+        "ran_on",
+        "samples",
+    }
     assert all(set(row) == keys for row in written["rows"])
     shapes = BENCHMARKS["rnn"].shapes["small"]
     assert [row["shape"] for row in written["rows"]] == [shape for shape in shapes for _ in range(8)]

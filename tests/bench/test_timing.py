@@ -190,6 +190,7 @@ def recorder(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: told.append("back"))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", recording)
     monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: 0)
@@ -201,10 +202,31 @@ def test_a_graph_is_recorded_once_after_three_calls_that_warm_up(recorder):
     clock, told = recorder
     calls = []
     replay = clock.graph(lambda: calls.append(1) or told.append("called") or len(calls))
-    assert told == ["error", "called", 0, "called", "called", "called", "recording", "called", "recorded"]
+    assert told == ["error", "called", 0, "called", "called", "called", "recording", "called", "recorded", "back"]
     assert [replay(), replay()] == [5, 5]  # what the recorded call gave
     assert told[-2:] == ["replayed", "replayed"]
     assert len(calls) == 5
+
+
+def test_a_recording_that_breaks_off_leaves_the_stream_as_it_was(recorder):
+    clock, told = recorder
+
+    def breaks():
+        if "recording" in told:
+            raise RuntimeError("not while recording")
+
+    with pytest.raises(RuntimeError, match="not while recording"):
+        clock.graph(breaks)
+    assert told[-1] == "back"
+
+
+def test_a_way_that_takes_long_is_sampled_until_its_time_is_up():
+    clock = Clock()
+    found, _ = rows(toy(ours=1.0, peer=4.0, slow=Way("slow", 90.0, {"y": torch.arange(3.0)})), clock, repeat=20)
+    assert [found[name]["samples"] for name in ("ours", "peer", "slow")] == [10, 3, 1]
+    assert found["slow"]["seconds"] == 90.0
+    assert found["slow"]["quartiles"] == [90.0, 90.0]
+    assert sum(name == "slow" for name, _ in clock.turns) == 1
 
 
 def test_a_way_that_waits_is_found_out_before_anything_is_recorded(recorder):
