@@ -54,16 +54,20 @@ def table(out=None, names=None):
     if out is not None:
         with written_aside(out) as file:
             file.write(dumps(report).encode())
-    shown = Table(title=f"compiled for sm_{report['arch']}", title_justify="left")
-    for heading in HEADINGS:
-        shown.add_column(heading, justify="left" if heading in HEADINGS[:3] else "right")
+    shown = Table(title=f"compiled for sm_{report['arch']}", title_justify="left", title_style="bold")
+    shown.add_column("kernel", overflow="fold", min_width=24)
+    for heading in SHOWN:
+        shown.add_column(heading, justify="right", no_wrap=True)
     for row in report["rows"]:
-        shown.add_row(*summary(row), style="red" if any(form["spills"] for form in row["forms"]) else None)
+        kernel, size, *_ = cells = summary(row)
+        style = "red" if any(form["spills"] for form in row["forms"]) else None
+        shown.add_row(f"{kernel}\n  {size}", *(cells[HEADINGS.index(name)] for name in SHOWN), style=style)
     Console().print(shown)
     return report
 
 
 HEADINGS = ("kernel", "size", "matrix units", "forms", "warps", "registers", "spilled", "shared", "instructions")
+SHOWN = ("warps", "registers", "spilled", "shared")  # what a narrow terminal has room for
 
 
 def summary(row):
@@ -72,7 +76,7 @@ def summary(row):
 
     def span(key, write=str):
         least, most = min(form[key] for form in forms), max(form[key] for form in forms)
-        return write(least) if least == most else f"{write(least)} to {write(most)}"
+        return write(least) if least == most else f"{write(least)}–{write(most)}"
 
     shape = " ".join(f"{key}={value}" if key != "dtype" else value for key, value in row["shape"].items())
     matrix = ", ".join(sorted({name for form in forms for name in form["matrix"]})) or "none"

@@ -1,6 +1,9 @@
 """What the compiler says: the file, the command, and the list of launches that the compile tests read, too."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -20,7 +23,7 @@ def test_a_row_shows_the_least_and_the_most_of_its_forms():
     cells = dict(zip(resources.HEADINGS, resources.summary(report(FORM, wide)["rows"][0]), strict=True))
     assert cells == {
         "kernel": "lstm: grid._forward", "size": "B=64 float32", "matrix units": "wgmma", "forms": "2",
-        "warps": "4 to 8", "registers": "96 to 128", "spilled": "0 to 16", "shared": "2,048", "instructions": "1,200",
+        "warps": "4–8", "registers": "96–128", "spilled": "0–16", "shared": "2,048", "instructions": "1,200",
     }  # fmt: skip
 
 
@@ -78,8 +81,26 @@ def test_the_command_compiles_shows_and_writes(tmp_path, monkeypatch, capsys):
     assert seen == [("compiling", 0, 1), ("attraction", 1, 1)]
     resources.table(path, ["attraction"])
     assert resources.read(path)["rows"] == found["rows"]
-    assert "attraction" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "attraction: attraction" in printed
+    assert "N=70000" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     (form,) = found["rows"][0]["forms"]
     assert (form["warps"], form["spills"], form["matrix"], form["atomics"]) == (1, 0, {}, 0)
     assert 16 <= form["registers"] <= 255
     assert 50 <= form["instructions"] <= 5000
+
+
+@pytest.mark.sm90
+@pytest.mark.skipif(not has_triton(), reason="Triton exists for Linux alone")
+def test_a_compiled_outcome_comes_out_again(tmp_path):
+    """With another version of Triton it may change; then the experiments are measured again."""
+    from seqlab.bench import experiments
+
+    program = "from seqlab.bench.experiments import compiled; print(json.dumps(compiled.root_for_division()))"
+    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", f"import json; {program}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    outcome, parts = json.loads(done.stdout)
+    found = experiments.read()["root_for_division"]
+    assert (outcome, parts) == (found["outcome"], found["parts"])

@@ -9,6 +9,7 @@ import pytest
 from seqlab.bench import BENCHMARKS, floors, notebook, results
 from seqlab.bench.experiments import EXPERIMENTS, Experiment
 from seqlab.bench.showing import Pieces, Table, amount, seconds
+from seqlab.kernels import interpreting
 from seqlab.notebooks import ROOT, text_of, untidy
 
 PAGES = ("results", "lab-notebook")
@@ -303,6 +304,17 @@ def test_every_experiment_has_an_outcome_and_a_wrong_one_says_what_it_taught():
     for one in EXPERIMENTS:
         assert one.reason
         assert one.learned or one.right(found[one.name]["outcome"]), one.name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not interpreting(), reason="counts in the interpreter")
+def test_the_counted_outcomes_come_out_again():
+    from seqlab.bench.experiments import counted, read
+
+    found = read()
+    for one in EXPERIMENTS:
+        if one.by == "counter":
+            assert getattr(counted, one.name)() == (found[one.name]["outcome"], found[one.name]["parts"]), one.name
 
 
 def test_the_committed_files_draw():
