@@ -22,6 +22,7 @@ ROOMS = (
     "seq2seq",
     "ctc",
     "audio",
+    "kernels",
 )  # whose equations the chapters written so far derive
 HANGUL, KANA_HAN = re.compile("[\uac00-\ud7af]"), re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
