@@ -161,7 +161,7 @@ def _quick(benchmarks, out, repeat):
         options = {} if repeat is None else {"repeat": repeat}
         report = runs.quick(list(benchmarks.values()), on_step=_watched(progress, "quick"), **options)
     table = Table()
-    for heading, right in (("benchmark", 0), ("size", 0), ("ways checked", 1), ("wrong", 0), ("best of torch", 1)):
+    for heading, right in (("benchmark", 0), ("size", 0), ("ways checked", 1), ("wrong", 0), ("best peer", 1)):
         table.add_column(heading, justify="right" if right else "left", no_wrap=right or heading == "benchmark")
     for one in report["reports"]:
         rows, wrong = one["rows"], runs.wrong_ways(one)
@@ -286,18 +286,19 @@ def _groups(report):
 
 
 def _tables(report):
+    from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
 
     for (shape, passes), rows in _groups(report).items():
         known = rows[0]["floor_seconds"] is not None
         weighed = any(row["memory"] is not None for row in rows)
-        recorded = any(row.get("graph") for row in rows)
         floor = f", floor {time_words(rows[0]['floor_seconds'])} ({rows[0]['bound']})" if known else ""
-        table = Table(title=f"{shape}: {passes}{floor}", title_justify="left", title_style="bold")
+        title = f"{shape}: {passes}{floor}"
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("way", min_width=13, overflow="fold")
-        extra = [*(["launched"] if recorded else []), *(["memory"] if weighed else [])]
-        for heading in ("error", "median", "middle half", *extra, *(["of floor"] if known else []), PEER):
+        extra = [*(["memory"] if weighed else []), *(["of floor"] if known else [])]
+        for heading in ("error", "median", "middle half", *extra, PEER):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             errors = row["errors"].values()
@@ -305,9 +306,7 @@ def _tables(report):
             graph = ", graph" if row.get("graph") else ""
             cells = [row["way"] + graph + apart, "-" if None in errors else f"{max(errors):.1e}"]
             cells.append(time_words(row["seconds"]))
-            cells.append(_between(row["quartiles"]))
-            if recorded:
-                cells.append(time_words(row["launched_seconds"] or row["seconds"]))
+            cells.append(_between(row["seconds"], row["quartiles"]))
             if weighed:
                 cells.append(bytes_words(row["memory"]))
             if known:
@@ -315,6 +314,8 @@ def _tables(report):
             cells.append(f"{row['of_best_peer']:.2f}" if row["of_best_peer"] else "-")
             table.add_row(*cells, style=None if row["right"] else "red")
         notes = [f"  {row['way']}: {row['note']}" for row in rows if row["note"]]
+        launched = [f"{row['way']} {time_words(s)}" for row in rows if (s := row.get("launched_seconds"))]
+        notes += [f"  Launch by launch: {', '.join(launched)}."] if launched else []
         yield Group(table, *notes)
 
 
@@ -333,13 +334,12 @@ def time_words(seconds):
     return f"{seconds / scale:.3g} {unit}"
 
 
-def _between(quartiles):
-    """Both quartiles in one unit, `1.43 to 1.74 ms`; "-" for None."""
+def _between(median, quartiles):
+    """Both quartiles in the unit of the median, `1.43 to 1.74`; "-" for None."""
     if quartiles is None:
         return "-"
-    low, high = quartiles
-    scale, unit = _unit(high)
-    return f"{low / scale:.3g} to {high / scale:.3g} {unit}"
+    scale, _ = _unit(median)
+    return " to ".join(f"{quartile / scale:.3g}" for quartile in quartiles)
 
 
 def _unit(seconds):

@@ -334,13 +334,24 @@ def test_what_loses_is_said_as_plainly_as_what_wins():
     assert "0.50" in loses
 
 
+def test_a_terminal_of_80_columns_shows_every_number_whole():
+    ours = measured_row("seqlab Triton, a kernel for each step", "ours", 1.234e-4, 2e-5, memory=123e6, graph=True)
+    peer = measured_row("torch", "peer", 2e-5, 2e-5, memory=1e9)
+    console = Console(width=80, record=True, file=io.StringIO())
+    commands.show(console, gpu_report(ours, peer))
+    told = console.export_text()
+    assert "…" not in told
+    for number in ("1.0e-07", "123 us", "123 to 247", "123 MB", "8%", "0.16"):
+        assert number in told
+
+
 def test_the_table_says_what_was_a_graph_where_it_ran_and_what_is_not_here():
     ours = measured_row("seqlab Triton", "ours", 2e-5, 3e-5, graph=True, launched_seconds=8e-5, ran_on="cuda")
     told = shown(
         gpu_report(ours, measured_row("scikit-learn", "peer", 3e-5, 3e-5, ran_on="cpu", launched_seconds=None))
     )
     assert "seqlab Triton, graph" in told
-    assert "80 us" in told
+    assert "Launch by launch: seqlab Triton 80 us." in told
     assert "scikit-learn (CPU)" in told
     assert "Not here: gensim (not installed)." in told
     assert "steps in-cta 40 ns, cross-cta 2 us" in told
