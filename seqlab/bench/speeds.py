@@ -19,6 +19,7 @@ MATRIX = 8192  # rows and columns of the matrices that are multiplied
 SAMPLES = 10
 WIDE = 128  # threads of the block whose steps are timed: four warps, each with a quarter of the state
 STEPS = 1 << 14
+FREE = {"in-cta": 0.0, "cross-cta": 0.0}
 
 if has_triton():
     import triton
@@ -181,9 +182,9 @@ def floor_device(name, speeds):
     Returns
     -------
     device : of a device that is known here, its assumed bandwidth and arithmetic with measured steps; of any other, all
-        as measured.
+        as measured. Where there is no Triton no step is measured, and one of an unknown device counts nothing.
     """
     known = device_named(name)
     if known is None:
-        return Device(name, speeds["bandwidth"], speeds["flops"], speeds["step"] or {})
+        return Device(name, speeds["bandwidth"], speeds["flops"], speeds["step"] or FREE)
     return replace(known, step=speeds["step"] or known.step)

@@ -9,7 +9,7 @@ class Device:
 
     Attributes
     ----------
-    name : part of the name by which the driver calls it.
+    name : a word of the name by which the driver calls it.
     bandwidth : bytes a second between memory and chip.
     flops : operations a second for each data type.
     step : seconds for each kind of dependent step. "in-cta": the next step waits for threads of its own block;
@@ -38,7 +38,7 @@ DEVICES = (H200,)
 
 def device_named(name):
     """Find a device by the name its driver gives it; None when its speeds are not known here."""
-    return next((device for device in DEVICES if device.name in name), None)
+    return next((device for device in DEVICES if device.name in name.split()), None)
 
 
 @dataclass(frozen=True)

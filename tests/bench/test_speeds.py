@@ -125,9 +125,10 @@ def test_every_other_gpu_has_a_floor_too():
     assert Cost(bytes=1, flops=1, steps=500, step="cross-cta").floor(device) == pytest.approx(1e-3)
 
 
-def test_where_there_is_no_triton_steps_are_as_assumed_or_unknown():
+def test_where_there_is_no_triton_steps_are_as_assumed_or_free():
     assert speeds.floor_device("NVIDIA H200", MEASURED | {"step": None}).step == H200.step
-    assert speeds.floor_device("Some GPU 9000", MEASURED | {"step": None}).step == {}
+    other = speeds.floor_device("Some GPU 9000", MEASURED | {"step": None})
+    assert Cost(bytes=3e12, flops=1, steps=10**9).floor(other) == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")

@@ -43,4 +43,6 @@ def test_two_costs_add_up_when_they_are_of_a_kind():
 
 def test_a_device_is_found_by_the_name_its_driver_gives():
     assert device_named("NVIDIA H200") is H200
+    assert device_named("NVIDIA H200 NVL") is H200
+    assert device_named("NVIDIA GH200 480GB") is None  # another memory
     assert device_named("some other device") is None
