@@ -1,7 +1,5 @@
 """What a device can do: empty recurrences that are right, slopes that leave the start out, floors from them."""
 
-import os
-
 import pytest
 import torch
 
@@ -11,6 +9,7 @@ from tests import sm90
 
 triton = pytest.mark.skipif(not has_triton(), reason="Triton exists for Linux alone")
 interpreted = pytest.mark.skipif(not interpreting(), reason="says what happens in the interpreter")
+DEVICE = "cpu" if interpreting() or not has_triton() else "cuda"
 MEASURED = {
     "bandwidth": 3e12,
     "flops": {"float32": 50e12, "bfloat16": 700e12, "float16": 600e12},
@@ -21,14 +20,14 @@ MEASURED = {
 @triton
 @pytest.mark.parametrize("T", [0, 1, 5])
 def test_numbers_move_one_place_a_step_from_thread_to_thread(T):
-    state = torch.randint(1000, (speeds.WIDE,), dtype=torch.int32)
+    state = torch.randint(1000, (speeds.WIDE,), dtype=torch.int32, device=DEVICE)
     assert torch.equal(speeds.in_cta(state, T), state.roll(-T))
 
 
 @triton
 @pytest.mark.parametrize("T", [0, 1, 5])
 def test_a_program_alone_meets_itself_at_every_step(T):
-    state = torch.tensor([7], dtype=torch.int32)
+    state = torch.tensor([7], dtype=torch.int32, device=DEVICE)
     assert torch.equal(speeds.cross_cta(state, T), state)
 
 
@@ -157,7 +156,7 @@ def test_programs_meet_through_memory_that_all_can_see(compiled):
     assert any("acquire" in one for one in inside)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available() or bool(os.environ.get("TRITON_INTERPRET")), reason="needs a GPU")
+@pytest.mark.skipif(not torch.cuda.is_available() or interpreting(), reason="needs a GPU")
 def test_on_a_gpu_everything_is_measured():
     found = speeds.speeds_here()
     assert found["bandwidth"] > 1e10
