@@ -36,7 +36,11 @@ def loss_cost(T, B, C, L, itemsize, backward=False):
 
 
 def loss_passes(T, B, C, L, itemsize):
-    """Count the bytes that the two kernels move, in order."""
+    """Count the bytes of log_probs, of the states and of the gradient that the two kernels move, in order.
+
+    Left out is what the caches hold: targets, lengths and links, which every frame reads again; and the places of the
+    blank and of the labels in log_probs and in the gradient, which a frame reads and writes a second time.
+    """
     read, states = T * B * (L + 1) * itemsize, T * B * (2 * L + 1) * STATE
     return {
         "alpha reads log_probs at its labels": read,

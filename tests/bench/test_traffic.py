@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from seqlab.attention.cost import additive_passes, attention_passes
 from seqlab.bench import BENCHMARKS
+from seqlab.ctc.cost import loss_passes
 from seqlab.decode.cost import beam_step_passes, eager_passes
 from seqlab.kernels import has_triton, interpreting
 from seqlab.lm.cost import eager_bytes, softmax_bytes
@@ -186,11 +187,6 @@ def test_wrong_names_and_files_are_told(tmp_path):
         traffic.read(tmp_path / "old.json")
 
 
-def passes_of(traffic):
-    """Bytes of every function of torch that reads and writes much, in order."""
-    return [bytes for launch in traffic.launches for bytes in (launch.loaded, launch.stored)]
-
-
 def test_the_passes_that_the_book_lists_are_those_that_torch_makes():
     z, y = torch.randn(8, 1000, requires_grad=True), torch.arange(8)
     eager = count(lambda: torch.autograd.grad(F.cross_entropy(z, y), z)).torch_moved
@@ -208,6 +204,7 @@ def test_the_passes_that_the_book_lists_are_those_that_torch_makes():
 
 
 def test_the_passes_that_the_book_lists_are_those_that_the_kernels_make():
+    from seqlab.ctc.kernels import ctc_loss
     from seqlab.decode import kernels
     from seqlab.lm.kernels import softmax
 
@@ -216,6 +213,13 @@ def test_the_passes_that_the_book_lists_are_those_that_the_kernels_make():
     assert V % group == 0
     moved = count(kernels.beam_step, torch.randn(B, K, V), torch.randn(B, K), width).moved
     assert sum(beam_step_passes(B, K, V, width, 4, group).values()) == moved
+    T, B, C, L = 6, 1, 63, 3
+    log_probs, targets = torch.randn(T, B, C).log_softmax(2), torch.tensor([[5, 9, 2]])
+    lengths = torch.tensor([T]), torch.tensor([L])
+    lattice, gradient = (part.by_argument for part in count(ctc_loss, log_probs, targets, *lengths).launches)
+    large = [*(lattice[name] for name in ("lp", "m", "e")), *(gradient[name] for name in ("m", "e", "lp", "out"))]
+    twice = 2 * T * B * (L + 1) * 4  # the places of blank and labels
+    assert sum(loss_passes(T, B, C, L, 4).values()) == sum(map(sum, large)) - twice
     z = torch.randn(3, 500)
     for way, kernel in (("row", softmax.softmax_row), ("online", softmax.softmax_online)):
         assert sum(softmax_bytes(3, 500, 4, way).values()) == count(kernel, z).moved
