@@ -409,7 +409,12 @@ def traffic(path=TRAFFIC):
     data = _load(Path(path))
     try:
         rows = data["rows"]
-        cells = [_traffic_cells(row) for row in rows]
+        firsts = {}
+        for row in rows:
+            firsts.setdefault((row["benchmark"], row["pass"]), row)
+        first = [row for row in rows if any(row is one for one in firsts.values())]
+        others = [row for row in rows if not any(row is one for one in firsts.values())]
+        tables = [[_traffic_cells(row) for row in some] for some in (first, others)]
         agreed = sum(bool(row["agrees"]) for row in rows)
         kernels = len({row["benchmark"] for row in rows})
     except (KeyError, TypeError) as error:
@@ -419,7 +424,12 @@ def traffic(path=TRAFFIC):
     words = {"kernel", "way", "agrees", "why they differ"}
     said = f"{plural(kernels, 'kernel')}, {plural(len(rows), 'count')}: {agreed} agree to the byte"
     more = "." if agreed == len(rows) else f", {len(rows) - agreed} do not."
-    return Pieces(Sentences(said + more), Table(head, cells, "Bytes, counted at small sizes", words))
+    kept = [Table(head, tables[0], "Bytes, counted at the first small size of each kernel", words)]
+    if others:
+        kept.append(
+            Table(head, tables[1], "Bytes at other sizes, and of other ways", words, f"The other {len(others)}")
+        )
+    return Pieces(Sentences(said + more), *kept)
 
 
 def _traffic_cells(row):

@@ -56,8 +56,9 @@ EXPERIMENTS = (
         change="w = 1 / (1 + d^2) of a pair as r = rsqrt(1 + d^2) and w = r r, or as a division",
         quantity="instructions a pair that the division costs more",
         predicted=6,
-        reason="A division in float32 that is right at the edges of its range brings two comparisons, a choice and "
-        "three products beside the reciprocal; the root is one instruction and one product.",
+        reason="A check more than a guess: we had once read the code of a division in float32. To be right at the edges "
+        "of its range it brings two comparisons, a choice and three products beside the reciprocal; the root is one "
+        "instruction and one product.",
     ),
     Experiment(
         name="lstm_with_four_warps",
@@ -79,9 +80,8 @@ EXPERIMENTS = (
         reason="The whole row leaves a thread some 64 scores to hold, with addresses about 80 registers. In parts it "
         "holds 16 to 32 and needs about 40.",
         within=0.25,
-        learned="The row costs twice the registers that its scores fill: the compiler keeps what it has read and the "
-        "exponentials side by side while it still adds them up. In 128 registers only one program of 16 warps fits a "
-        "multiprocessor, which is why the tuner also tries parts.",
+        learned="The row takes twice the registers that its scores fill: scores and exponentials seem to live side by "
+        "side. With 128 registers a thread only one program of 16 warps fits a multiprocessor.",
     ),
     Experiment(
         name="one_word_less",
