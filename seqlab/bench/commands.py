@@ -1,5 +1,6 @@
 """`seqlab bench`: what exists, and measuring it."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -91,7 +92,7 @@ def _only_with(picked, wanted, option, given):
 def _unknown(name, known):
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name.lower(), known, n=1)
     return f"there is no benchmark {name!r}; " + (
         f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
     )
@@ -104,6 +105,8 @@ def _writable(out):
     folder = out.resolve().parent
     if not folder.is_dir():
         _stop(f"--out names {out}, but the folder {folder} does not exist; make it first")
+    if not os.access(folder, os.W_OK):
+        _stop(f"--out names {out}, but nothing can be written to the folder {folder}; choose another")
     if out.is_dir():
         _stop(f"--out names {out}, which is a folder; name a file in it, such as {out / 'bench.json'}")
 
@@ -125,7 +128,8 @@ def _progress():
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _watched(progress, title):
@@ -189,6 +193,8 @@ def _all(benchmarks, out, repeat, again):
     folder = out or MEASUREMENTS
     if not folder.is_dir():
         _stop(f"--out names {folder}, and there is no such folder; make it first")
+    if not os.access(folder, os.W_OK):
+        _stop(f"nothing can be written to the folder {folder}; name another with --out")
     console, reports, failed = Console(), [], {}
     try:
         with _progress() as progress:

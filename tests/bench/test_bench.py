@@ -206,6 +206,7 @@ def test_without_a_name_the_command_lists_what_exists():
             "--out names tests, which is a folder; name a file in it, such as tests/bench.json",
         ),
         (["lsmt"], "there is no benchmark 'lsmt'; did you mean lstm?"),
+        (["RNN"], "there is no benchmark 'RNN'; did you mean rnn?"),
         (["rnn", "--quick"], "NAME and --quick cannot go together: take one of them"),
         (["--quick", "--all"], "--quick and --all cannot go together: take one of them"),
         (["rnn", "--traffic"], "NAME and --traffic cannot go together"),
