@@ -581,8 +581,8 @@ class _Watch:
 
     def traffic(self, result, given):
         """Close the account, now that it is known what is returned."""
-        tensors = [*_tensors(result), *_tensors(given), *self.leaves.values()]
-        tensors += [t.grad for t in tensors if t.is_leaf and t.grad is not None]
+        tensors = [*_tensors(result), *_tensors(given)]
+        tensors += [t.grad for t in [*tensors, *self.leaves.values()] if t.is_leaf and t.grad is not None]
         kept = {t.untyped_storage()._cdata for t in tensors if _has_memory(t)}
         needed = scratch = 0
         for key, storage in self.storages.items():

@@ -314,6 +314,16 @@ def test_memory_that_is_freed_and_used_again_is_not_taken_for_one_tensor():
     assert parts(traffic) == (2 * 512 * F32, 10 * 512 * F32, 0)
 
 
+def test_what_is_made_inside_and_wants_a_gradient_is_no_result():
+    x = torch.randn(64)
+
+    def chain():
+        middle = copy(x, torch.empty_like(x)).requires_grad_()
+        return copy(middle[:], torch.empty_like(x))  # torch sees the leaf when it is sliced
+
+    assert parts(count(chain)) == (2 * 64 * F32, 2 * 64 * F32, 0)
+
+
 def test_a_gradient_left_on_a_given_tensor_is_a_result():
     class Double(torch.autograd.Function):
         @staticmethod
