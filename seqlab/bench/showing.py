@@ -14,13 +14,14 @@ FRAME = (
     ".seqlab-results thead th{vertical-align:bottom;border-bottom-width:2px}"
     ".seqlab-results :is(th,td).number{text-align:right;white-space:nowrap}"
     ".seqlab-results :is(th,td).long{min-width:min(15rem,38vw)}"
+    ".seqlab-results :is(th,td).prose{min-width:min(38rem,80vw)}"
     ".seqlab-results :is(th,td) small{font-size:.8rem}"
     ".seqlab-results caption{caption-side:top;text-align:left;color:inherit;padding:.2rem 0}"
     ".seqlab-results summary{cursor:pointer;padding:.3rem 0}</style>"
 )
 
 
-LONG = 18  # letters from which a column may break its lines
+LONG, PROSE = 18, 80  # letters of a line from which a column may break its lines, and takes more room
 
 
 def marked(text):
@@ -100,7 +101,8 @@ class Table(Piece):
     def _kind(self, name, cells):
         if name not in self.words:
             return "number"
-        return "long" if any(len(line) > LONG for cell in cells for line in cell.split("\n")) else "words"
+        longest = max((len(line) for cell in cells for line in cell.split("\n")), default=0)
+        return "prose" if longest > PROSE else "long" if longest > LONG else "words"
 
     @staticmethod
     def _row(row, kinds):

@@ -239,6 +239,8 @@ def test_a_table_escapes_scrolls_and_refuses_a_row_of_another_length():
     html = Pieces(Table(["a", "n"], [["<b> `code`", 1]], "caption", {"a"}))._repr_html_()
     assert "&lt;b&gt; <code>code</code>" in html
     assert 'tabindex="0" role="group" aria-label="caption"' in html
+    kinds = [Table(["a"], [["x" * n]], "c", {"a"}).inner() for n in (18, 19, 81)]
+    assert ['class="words"' in kinds[0], 'class="long"' in kinds[1], 'class="prose"' in kinds[2]] == [True] * 3
     with pytest.raises(ValueError, match="a row of 'caption' has 1 cells; the table has 2 columns"):
         Table(["a", "n"], [["x"]], "caption", {"a"})
 

@@ -56,7 +56,7 @@ EXPERIMENTS = (
         change="w = 1 / (1 + d^2) of a pair as r = rsqrt(1 + d^2) and w = r r, or as a division",
         quantity="instructions a pair that the division costs more",
         predicted=6,
-        reason="A check more than a guess: we had once read the code of a division in float32. To be right at the edges "
+        reason="A check more than a guess: we had read the code of a division in float32. To be right at the edges "
         "of its range it brings two comparisons, a choice and three products beside the reciprocal; the root is one "
         "instruction and one product.",
     ),
