@@ -94,11 +94,11 @@ def targets(reports):
             one = next((one for one in found if one.device == device and fits(target, one)), None)
             for what, outcome in outcomes(target, one):
                 counts[outcome.partition(",")[0]] += 1
-                rows.append((place(target.benchmark, target.passes, target.shape), what, outcome))
+                rows.append((place(target.benchmark, target.passes, target.shape), outcome, what))
     order = {"missed": 0, "met": 1, "not measured": 2}
-    rows.sort(key=lambda row: order[row[-1].partition(",")[0]])
+    rows.sort(key=lambda row: order[row[1].partition(",")[0]])
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    head = ("kernel", "predicted", "outcome")
+    head = ("kernel", "outcome", "predicted")
     return Pieces(
         Sentences(f"{plural(len(rows), 'prediction')}: {said}."),
         Table(head, rows, "Predictions about a GPU, what was missed first", head),

@@ -256,11 +256,11 @@ def test_links_lead_to_the_files_that_exist_from_where_the_page_stands(tmp_path,
 
 def test_targets_are_met_missed_or_not_measured_and_what_was_missed_stands_first(tmp_path, targets):
     _, table = notebook.targets([]).pieces
-    assert {line[-1] for line in table.rows} == {"not measured"}
+    assert {line[1] for line in table.rows} == {"not measured"}
     reports = results.read(written(tmp_path, report([row("seqlab Triton", "ours", 2e-3), LOSS[1]])))
     said, table = notebook.targets(reports).pieces
     assert str(said) == "2 predictions: 1 met, 1 missed."
-    assert [line[-1] for line in table.rows] == ["missed, 1.00", "met, 50%"]
+    assert [line[1] for line in table.rows] == ["missed, 1.00", "met, 50%"]
     targets.shape = {"B": 63}
     assert str(notebook.targets(reports).pieces[0]) == "2 predictions: 2 not measured."
 
