@@ -125,7 +125,7 @@ export default {
     more.replaceChildren(key("float32", "computes in float32", "memory"), key("bfloat16", "in 16 bits", "memory"),
       ...[["memory", "bound by memory"], ["arithmetic", "by arithmetic"], ["steps", "by steps"]].map(([binds, words]) => key("float32", words, binds)));
     el.append(html("div", { class: "sides" }, html("div", {}, drawing, more), html("div", { class: "stacked" }, which, room, sums, says)),
-      html("p", { class: "quiet" }, `${model.get("assumed") ? `The speeds of ${device.name} are assumptions, no measurements. ` : ""}An exponential counts as the operations whose time it takes. Both axes are logarithmic. Choose a point by a click or the arrow keys; the thin line is the way it goes as its size grows.`));
+      html("p", { class: "quiet" }, `${model.get("assumed") ? `The speeds of ${device.name} are assumptions, no measurements. ` : ""}Where exponentials hold a kernel up, one counts as the operations whose time it takes. Both axes are logarithmic. Choose a point by a click or the arrow keys; the thin line is the way it goes as its size grows.`));
     model.on("change", draw);
     draw();
   },

@@ -26,7 +26,8 @@ class Device:
         return min(self.flops[dtype], intensity * self.bandwidth)
 
 
-# Assumptions, not measurements: what well-made kernels reach on an H200 (memory, arithmetic), and estimates (steps).
+# Assumptions, not measurements: what well-made kernels reach on an H200 (memory, arithmetic in 16 bits), its data sheet
+# (arithmetic in float32), and estimates (steps).
 H200 = Device(
     name="H200",
     bandwidth=4.3e12,
