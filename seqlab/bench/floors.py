@@ -52,18 +52,16 @@ def mean_window(C):
 
 
 @cache
-def _tree(V):
-    """Mean number of turns to a word of a text, in the tree of a vocabulary of V words."""
+def code_length(V):
+    """Turns to a word of a text in the mean: the entropy of its words, than which a Huffman code is hardly longer."""
     from seqlab.bench.embeddings import zipf
-    from seqlab.embeddings.reference import huffman
 
     p = zipf(V, "cpu")
-    turns = torch.tensor(huffman((1e9 * p).numpy()).nodes >= 0).sum(1)
-    return float((p * turns).sum())
+    return float(-(p * p.log2()).sum())
 
 
 def _hierarchical(W, C, D, V):
-    C, L = mean_window(C), _tree(V)
+    C, L = mean_window(C), code_length(V)
     return {
         "skip-gram step": words.skipgram_hierarchical_cost(W, C, L, D),
         "CBOW step": words.cbow_hierarchical_cost(W, C, L, D),

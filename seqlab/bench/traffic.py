@@ -84,16 +84,13 @@ def counted(name=None, quick=False, on_step=lambda text, done, total: None):
 
     Returns
     -------
-    rows : list of dicts, which fit into JSON, with
-
-        - benchmark, shape, pass, way: what was counted; kernels: the names of those that were launched;
-        - cost_bytes: what `cost()` says that any way must move;
-        - needed, again, scratch: bytes of the kernels, see `seqlab.kernels.Traffic`;
-        - torch_moved: bytes of torch's functions in the same call;
-        - explained: bytes of `cost_bytes` that are not among `needed`, for the reasons in `differences`, a list of
-          {reason, bytes, by_torch}; `reason` is all of them as one text, with their bytes;
-        - agrees: whether needed + explained is cost_bytes, and torch moved what it is said to move;
-        - peer, peer_moved: the way out of torch's functions that moves least, and its bytes; None where there is none.
+    rows : list of dicts, which fit into JSON. They say what was counted (benchmark, shape, pass, way) and the names of
+        the kernels that were launched; cost_bytes, what `cost()` says that any way must move; needed, again and
+        scratch, bytes of the kernels as in `seqlab.kernels.Traffic`; torch_moved, bytes of torch's functions in the
+        same call; explained, bytes of cost_bytes that are not among needed, for the reasons in differences, a list of
+        {reason, bytes, by_torch}, and reason, all of them as one text; agrees, whether needed + explained is
+        cost_bytes and torch moved what it is said to move; peer and peer_moved, the way out of torch's functions that
+        moves least and its bytes, None where there is none.
 
     Raises
     ------

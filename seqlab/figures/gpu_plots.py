@@ -21,7 +21,7 @@ def traffic_bars(traffic):
 
     Returns
     -------
-    picture : `seqlab.figures.style.Picture`.
+    picture : a drawing with its words.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def over_floor(rows):
 
     Returns
     -------
-    picture : `seqlab.figures.style.Picture`; the kernels nearest to their floors stand first.
+    picture : a drawing with its words; the kernels nearest to their floors stand first.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def against_peers(rows):
 
     Returns
     -------
-    picture : `seqlab.figures.style.Picture`: right of 1 this book's kernel is faster, left of it slower; the slowest
+    picture : a drawing with its words: right of 1 this book's kernel is faster, left of it slower; the slowest
         in comparison stand last.
 
     Raises

@@ -7,12 +7,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from seqlab.figures.figure import Figure, table
 
 BITS = {"float32": "float32", "bfloat16": "16 bits", "float16": "16 bits", "float64": "float64"}
-ENTERED = 1.5 / 0.7  # neighbours of a point in the symmetric P of the benchmark, for each of its k nearest
 MOST = 40  # kernels of a figure: more points could not be told apart
 OURS = "seqlab Triton"  # how the benchmarks call this book's kernels
 
@@ -28,8 +25,9 @@ class Kernel:
     shape : the sizes at which the benchmark measures it, as in its rows; "dtype" is that of the numbers it moves.
     letter : the size that the reader changes.
     values : what that size can be, growing; its value in `shape` is among them.
-    cost : function of the sizes as keywords: `seqlab.kernels.Cost`, what any implementation must pay.
     passes : as the benchmark calls them, "forward" or "forward and backward".
+    cost : function of the sizes as keywords: `seqlab.kernels.Cost`, what any implementation must pay. None takes the
+        floor of the benchmark `name`.
     """
 
     name: str
@@ -37,12 +35,17 @@ class Kernel:
     shape: dict
     letter: str
     values: tuple
-    cost: Callable
     passes: str = "forward"
+    cost: Callable | None = None
 
     def at(self, value):
         """What must be paid where the size `letter` has this value."""
-        return self.cost(**self.shape | {self.letter: value})
+        sizes = self.shape | {self.letter: value}
+        if self.cost is not None:
+            return self.cost(**sizes)
+        from seqlab.bench.floors import costs
+
+        return costs(self.name, sizes)[self.passes]
 
 
 def book_kernels():
@@ -53,15 +56,7 @@ def book_kernels():
     kernels : list of `Kernel`. Looking rows up is not among them: it computes nothing, so it has no place on an axis
         of operations.
     """
-    from seqlab.attention import cost as attention
-    from seqlab.ctc import cost as ctc
-    from seqlab.decode import cost as decode
-    from seqlab.embeddings import cost as embeddings
-    from seqlab.lm import cost as lm
-    from seqlab.recurrent import cost as recurrent
-    from seqlab.tsne import cost as tsne
-
-    size, both, down = attention.ITEMSIZE, "forward and backward", "skip-gram step"
+    both, down = "forward and backward", "skip-gram step"
     single, half = {"dtype": "float32"}, {"dtype": "bfloat16"}
     batches, rows, ids = (1, 16, 64, 256, 1024, 4096), (8, 32, 128, 512, 2048, 8192), (10_000, 100_000, 1_000_000)
     words, lengths, points = (32, 1024, 32768), (64, 256, 1024, 4096, 16384), (70, 700, 7000, 70_000)
@@ -74,107 +69,32 @@ def book_kernels():
     beam, heads = {"B": 64, "K": 10, "V": 32768, "width": 10}, {"B": 4, "H": 16, "T": 4096, "D": 128, "pairs": "causal"}
     spoken, prefixes = {"T": 1024, "B": 32, "C": 128}, {"T": 512, "B": 64, "C": 1000, "K": 16} | single
     pulled, labelled = drawing | {"k": 90}, spoken | {"L": 96} | single
-
-    def twice(cost):
-        return lambda **shape: cost(**shape) + cost(**shape, backward=True)
-
-    def recurrence(cell):
-        return twice(lambda B, T, D, H, dtype, backward=False: recurrent.cost(B, T, D, H, size[dtype], backward, cell))
-
-    def cross_entropy(B, V, dtype, backward=False):
-        return lm.cost(B, V, size[dtype], backward)
-
-    def linear(M, D, V, dtype, backward=False):
-        return lm.linear_cost(M, D, V, size[dtype], backward)
-
-    def flash(B, H, T, D, pairs, dtype, backward=False):
-        return attention.flash_cost(B, H, T, T, D, dtype=dtype, causal=pairs == "causal", backward=backward)
-
-    def additive(B, T, D, dtype, backward=False):
-        return attention.additive_cost(B, T, T, D, dtype=dtype, backward=backward)
-
-    def cooccurrence(N, V, window):
-        return embeddings.cooccurrence_cost(N, V, window)
-
-    def sgns(W, C, K, D, V):
-        return embeddings.sgns_cost(W, near_words(C), K, D)
-
-    def cbow(W, C, K, D, V):
-        return embeddings.cbow_cost(W, near_words(C), K, D)
-
-    def glove(n, D, V):
-        return embeddings.glove_cost(n, D)
-
-    def search(N, k, perplexity, dtype):
-        return tsne.search_cost(N, k)
-
-    def repulsion(N, d, dtype):
-        return tsne.repulsion_cost(N, d)
-
-    def attraction(N, d, k, dtype):
-        return tsne.attraction_cost(N, round(N * k * ENTERED), d)
-
-    def ctc_loss(T, B, C, L, dtype):
-        return ctc.loss_cost(T, B, C, L, size[dtype], backward=True)
-
-    def ctc_greedy(T, B, C, dtype):
-        return ctc.greedy_cost(T, B, C, size[dtype])
-
-    def ctc_beam(T, B, C, K, dtype):
-        return ctc.beam_cost(T, B, C, K, size[dtype])
-
-    def nodes(W, C, D, V):
-        return embeddings.skipgram_hierarchical_cost(W, near_words(C), code_length(V), D)
-
-    def scatter(B, V, D, dtype):
-        return embeddings.scatter_add_cost(B, V, D, size[dtype])
-
-    def beams(B, K, V, width, dtype):
-        return decode.beam_step_cost(B, K, V, width, size[dtype])
-
-    def layered(cell):
-        return Kernel(cell, f"{cell.upper()} layer, with gradients", layer, "B", batches, recurrence(cell), both)
-
+    narrow = heads | {"T": 1024, "D": 64} | single
     return [
-        layered("rnn"),
-        layered("gru"),
-        layered("lstm"),
-        Kernel("softmax", "Softmax", scores, "V", words, lambda B, V, dtype: lm.softmax_cost(B, V, size[dtype])),
-        Kernel("cross_entropy", "Cross-entropy and its gradient", scores, "V", words, twice(cross_entropy), both),
-        Kernel("linear_cross_entropy", "Linear layer, cross-entropy, gradients", wide, "M", rows, twice(linear), both),
-        Kernel("embedding", "Gradient of looked-up rows", looked_up, "B", ids, scatter, "backward"),
-        Kernel("cooccurrence", "Counting co-occurrences", counted, "window", (2, 5, 10, 20), cooccurrence, "flat"),
-        Kernel("sgns", "Skip-gram, negative sampling", {"W": 166_667} | text, "K", negatives, sgns, "step"),
-        Kernel("cbow", "CBOW, negative sampling", {"W": 1_000_000} | text, "K", negatives, cbow, "step"),
-        Kernel("hierarchical", "Skip-gram, hierarchical softmax", tree, "V", (1024, 8192, 71_290), nodes, down),
-        Kernel("glove", "GloVe with AdaGrad", pairs, "D", dimensions, glove, "step"),
-        Kernel("perplexity_search", "t-SNE: widths by bisection", near, "N", points, search),
-        Kernel("repulsion", "t-SNE: repulsion of all pairs", drawing, "N", points, repulsion),
-        Kernel("attraction", "t-SNE: attraction of neighbours", pulled, "k", neighbours, attraction),
-        Kernel("beam_step", "Step of beam search", beam | single, "B", (1, 8, 64, 512), beams),
-        Kernel("additive", "Additive attention", {"B": 64, "T": 256, "D": 512} | single, "T", lengths[:3], additive),
-        Kernel("flash", "Flash attention", heads | half, "T", lengths, flash),
-        Kernel("flash", "Flash attention, with gradients", heads | half, "T", lengths, twice(flash), both),
-        Kernel("flash", "Flash attention in float32", heads | {"T": 1024, "D": 64} | single, "T", lengths, flash),
-        Kernel("ctc_loss", "CTC: loss and gradient", labelled, "B", (1, 8, 32, 128, 1024), ctc_loss, both),
-        Kernel("ctc_greedy", "CTC: greedy decoder", spoken | {"C": 5000} | single, "C", (50, 500, 5000), ctc_greedy),
-        Kernel("ctc_beam", "CTC: prefix beam search", prefixes, "B", (1, 8, 64, 512, 4096), ctc_beam),
+        Kernel("rnn", "RNN layer, with gradients", layer, "B", batches, both),
+        Kernel("gru", "GRU layer, with gradients", layer, "B", batches, both),
+        Kernel("lstm", "LSTM layer, with gradients", layer, "B", batches, both),
+        Kernel("softmax", "Softmax", scores, "V", words),
+        Kernel("cross_entropy", "Cross-entropy and its gradient", scores, "V", words, both),
+        Kernel("linear_cross_entropy", "Linear layer, cross-entropy, gradients", wide, "M", rows, both),
+        Kernel("embedding", "Gradient of looked-up rows", looked_up, "B", ids, "backward"),
+        Kernel("cooccurrence", "Counting co-occurrences", counted, "window", (2, 5, 10, 20), "flat"),
+        Kernel("sgns", "Skip-gram, negative sampling", {"W": 166_667} | text, "K", negatives, "step"),
+        Kernel("cbow", "CBOW, negative sampling", {"W": 1_000_000} | text, "K", negatives, "step"),
+        Kernel("hierarchical", "Skip-gram, hierarchical softmax", tree, "V", (1024, 8192, 71_290), down),
+        Kernel("glove", "GloVe with AdaGrad", pairs, "D", dimensions, "step"),
+        Kernel("perplexity_search", "t-SNE: widths by bisection", near, "N", points),
+        Kernel("repulsion", "t-SNE: repulsion of all pairs", drawing, "N", points),
+        Kernel("attraction", "t-SNE: attraction of neighbours", pulled, "k", neighbours),
+        Kernel("beam_step", "Step of beam search", beam | single, "B", (1, 8, 64, 512)),
+        Kernel("additive", "Additive attention", {"B": 64, "T": 256, "D": 512} | single, "T", lengths[:3]),
+        Kernel("flash", "Flash attention", heads | half, "T", lengths),
+        Kernel("flash", "Flash attention, with gradients", heads | half, "T", lengths, both),
+        Kernel("flash", "Flash attention in float32", narrow, "T", lengths),
+        Kernel("ctc_loss", "CTC: loss and gradient", labelled, "B", (1, 8, 32, 128, 1024), both),
+        Kernel("ctc_greedy", "CTC: greedy decoder", spoken | {"C": 5000} | single, "C", (50, 500, 5000)),
+        Kernel("ctc_beam", "CTC: prefix beam search", prefixes, "B", (1, 8, 64, 512, 4096)),
     ]
-
-
-def near_words(C):
-    """Words of a window in the mean, where it reaches 1 to C / 2 words to each side, at random."""
-    return C / 2 + 1
-
-
-def code_length(V):
-    """Nodes on the way to a word in the mean, where the words' frequencies fall as 1 / (rank + 2.7).
-
-    It is their entropy: a Huffman code is hardly longer.
-    """
-    p = 1 / (np.arange(V) + 2.7)
-    p /= p.sum()
-    return float(-(p * np.log2(p)).sum())
 
 
 class Roofline(Figure):
@@ -187,7 +107,7 @@ class Roofline(Figure):
 
     Parameters
     ----------
-    device : `seqlab.kernels.Device`; None takes `seqlab.kernels.H200`, whose speeds are assumptions.
+    device : `seqlab.kernels.Device`; None takes the H200, whose speeds are assumptions.
     kernels : list of `Kernel`, or dict from a title to its `seqlab.kernels.Cost`; 1 to 40. None takes `book_kernels()`.
     machine : None, or the reader's own computer as a second roof: dict with "bandwidth" in bytes a second, "flops" in
         operations a second, and "name".
@@ -258,7 +178,9 @@ def entered(kernels, device):
     from seqlab.kernels import Cost
 
     if isinstance(kernels, dict):
-        kernels = [Kernel(title, title, {}, "", (1,), lambda cost=cost, **_: cost) for title, cost in kernels.items()]
+        kernels = [
+            Kernel(title, title, {}, "", (1,), cost=lambda cost=cost, **_: cost) for title, cost in kernels.items()
+        ]
     kernels = list(kernels)
     if not 1 <= len(kernels) <= MOST:
         raise ValueError(f"there are {len(kernels)} kernels; the figure shows 1 to {MOST}")

@@ -219,8 +219,7 @@ def test_a_floor_is_the_cost_that_the_benchmark_itself_reports(name):
             assert cost.flops == pytest.approx(want[passes].flops, rel=0.12)
 
 
-def test_every_benchmark_has_a_floor_at_its_full_sizes(monkeypatch):
-    monkeypatch.setattr(floors, "_tree", lambda V: 10.0)  # a tree of 71,290 words takes seconds
+def test_every_benchmark_has_a_floor_at_its_full_sizes():
     first, others = results.floors().pieces
     assert {line[0].split(",")[0] for line in first.rows} == set(BENCHMARKS)
     sizes = sum(len(benchmark.shapes["full"]) for benchmark in BENCHMARKS.values())
