@@ -1,8 +1,8 @@
 """The page of predictions and outcomes, drawn from data: what was expected, why, and what came of it."""
 
 from seqlab.bench.experiments import BY, EXPERIMENTS, read
-from seqlab.bench.results import DASH, compare, fits, outcomes
-from seqlab.bench.showing import Piece, Pieces, Sentences, Table, marked, place, plural
+from seqlab.bench.results import compare, fits, outcomes
+from seqlab.bench.showing import DASH, Piece, Pieces, Sentences, Table, marked, place, plural
 
 
 class Entry(Piece):

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqlab.bench.showing import Pieces, Sentences, Table, amount, place, plural, seconds
+from seqlab.bench.showing import DASH, Pieces, Sentences, Table, amount, place, plural, seconds
 from seqlab.kernels import H200
 from seqlab.kernels.measured import MEASUREMENTS
 
@@ -17,7 +17,6 @@ HERE = Path(__file__).parent / "measurements"
 QUICK, TRAFFIC = HERE / "quick-cpu.json", HERE / "traffic.json"
 FILL = "`seqlab bench --all`"
 KEYS = {"shape", "pass", "way", "role", "right", "seconds", "quartiles", "memory", "cost", "floor_seconds", "bound"}
-DASH = "–"
 STEPS = {"in-cta": "inside a block of threads", "cross-cta": "between blocks"}
 
 
@@ -265,7 +264,7 @@ def behind(reports):
 
 def _compared(found, caption):
     found = sorted(found, key=lambda one: -(one.ratio or 0))
-    return Table(HEAD, [_cells(one) for one in found], caption, WORDS)
+    return Table(HEAD, [_cells(one) for one in found], caption, WORDS, below="predicted")
 
 
 def _cells(one):
@@ -424,11 +423,11 @@ def traffic(path=TRAFFIC):
     words = {"kernel", "way", "agrees", "why they differ"}
     said = f"{plural(kernels, 'kernel')}, {plural(len(rows), 'count')}: {agreed} agree to the byte"
     more = "." if agreed == len(rows) else f", {len(rows) - agreed} do not."
-    kept = [Table(head, tables[0], "Bytes, counted at the first small size of each kernel", words)]
+    caption = "Bytes, counted at the first small size of each kernel"
+    kept = [Table(head, tables[0], caption, words, below="why they differ")]
     if others:
-        kept.append(
-            Table(head, tables[1], "Bytes at other sizes, and of other ways", words, f"The other {len(others)}")
-        )
+        caption, fold = "Bytes at other sizes, and of other ways", f"The other {len(others)}"
+        kept.append(Table(head, tables[1], caption, words, fold, below="why they differ"))
     return Pieces(Sentences(said + more), *kept)
 
 

@@ -15,12 +15,15 @@ FRAME = (
     ".seqlab-results :is(th,td).number{text-align:right;white-space:nowrap}"
     ".seqlab-results :is(th,td).long{min-width:min(15rem,38vw)}"
     ".seqlab-results :is(th,td).prose{min-width:min(38rem,80vw)}"
+    ".seqlab-results tr:has(+tr.below)>*{border-bottom:0;padding-bottom:0}"
+    ".seqlab-results tr.below div{display:inline-block;position:sticky;left:.6rem;max-width:min(40rem,80vw)}"
     ".seqlab-results :is(th,td) small{font-size:.8rem}"
     ".seqlab-results caption{caption-side:top;text-align:left;color:inherit;padding:.2rem 0}"
     ".seqlab-results summary{cursor:pointer;padding:.3rem 0}</style>"
 )
 
 
+DASH = "–"  # where there is nothing
 LONG, PROSE = 18, 80  # letters of a line from which a column may break its lines, and takes more room
 
 
@@ -73,19 +76,23 @@ class Table(Piece):
     words : names of the columns that hold text; the others hold numbers and stand to the right. In a cell of text, what
         follows a new line stands small below.
     fold : None, or what the reader clicks to open the table.
+    below : None, or the name of the last column, whose long texts stand below their rows, as wide as the page.
     """
 
-    def __init__(self, head, rows, caption, words, fold=None):
+    def __init__(self, head, rows, caption, words, fold=None, below=None):
         self.head, self.rows = list(head), [[str(cell) for cell in row] for row in rows]
-        self.caption, self.words, self.fold = caption, set(words), fold
+        self.caption, self.words, self.fold, self.below = caption, set(words), fold, below
+        if below is not None and below != self.head[-1]:
+            raise ValueError(f"below is {below!r}; it must be the last column, {self.head[-1]!r}")
         wrong = next((row for row in self.rows if len(row) != len(self.head)), None)
         if wrong is not None:
             raise ValueError(f"a row of {caption!r} has {len(wrong)} cells; the table has {len(self.head)} columns")
 
     def inner(self):
         kinds = [self._kind(name, column) for name, column in zip(self.head, self._columns(), strict=True)]
+        kinds = kinds[:-1] if self.below else kinds
         head = "".join(
-            f'<th scope="col" class="{kind}">{marked(name)}</th>' for name, kind in zip(self.head, kinds, strict=True)
+            f'<th scope="col" class="{kind}">{marked(name)}</th>' for name, kind in zip(self.head, kinds, strict=False)
         )
         body = "".join(self._row(row, kinds) for row in self.rows)
         label = escape(self.caption, quote=True)
@@ -104,14 +111,14 @@ class Table(Piece):
         longest = max((len(line) for cell in cells for line in cell.split("\n")), default=0)
         return "prose" if longest > PROSE else "long" if longest > LONG else "words"
 
-    @staticmethod
-    def _row(row, kinds):
-        first, *rest = (f'class="{kind}">{marked(cell)}' for cell, kind in zip(row, kinds, strict=True))
-        return (
-            f'<tr><th scope="row" style="font-weight:inherit" {first}</th>'
-            + "".join(f"<td {cell}</td>" for cell in rest)
-            + "</tr>"
-        )
+    def _row(self, row, kinds):
+        first, *rest = (f'class="{kind}">{marked(cell)}' for cell, kind in zip(row, kinds, strict=False))
+        cells = f'<th scope="row" style="font-weight:inherit" {first}</th>'
+        cells += "".join(f"<td {cell}</td>" for cell in rest)
+        if not self.below or row[-1] in ("", DASH):
+            return f"<tr>{cells}</tr>"
+        told = f'<td colspan="{len(kinds)}"><div><small>{marked(row[-1])}</small></div></td>'
+        return f'<tr>{cells}</tr><tr class="below">{told}</tr>'
 
     def __str__(self):
         rows = [[cell.replace("\n", ", ") for cell in row] for row in self.rows]
@@ -148,7 +155,7 @@ class Pieces(Piece):
 def seconds(value):
     """Seconds with a fitting unit; a dash where there are none."""
     if value is None:
-        return "–"
+        return DASH
     scale, unit = next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")) if value >= s), (1e-9, "ns"))
     return f"{value / scale:.3g} {unit}"
 
@@ -156,7 +163,7 @@ def seconds(value):
 def amount(value, unit=""):
     """A large number in three digits, 2.15 G; a dash where there is none."""
     if value is None:
-        return "–"
+        return DASH
     for scale, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= scale:
             return f"{value / scale:.3g} {letter}{unit}"

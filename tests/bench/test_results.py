@@ -244,6 +244,15 @@ def test_a_table_escapes_scrolls_and_refuses_a_row_of_another_length():
         Table(["a", "n"], [["x"]], "caption", {"a"})
 
 
+def test_a_long_reason_stands_below_its_row_as_wide_as_the_table():
+    table = Table(["a", "n", "why"], [["x", 1, "because"], ["y", 2, "–"]], "caption", {"a", "why"}, below="why")
+    assert re.findall(r"<th scope=.col.[^>]*>(.*?)</th>", table.inner()) == ["a", "n"]
+    assert re.findall(r'<tr class="below"><td colspan="2"><div><small>(.*?)</small>', table.inner()) == ["because"]
+    assert "because" in str(table).splitlines()[3]
+    with pytest.raises(ValueError, match="below is 'a'; it must be the last column, 'n'"):
+        Table(["a", "n"], [], "caption", {"a"}, below="a")
+
+
 def test_links_lead_to_the_files_that_exist_from_where_the_page_stands(tmp_path, monkeypatch):
     written(tmp_path, report(WIN))
     monkeypatch.chdir(tmp_path)
