@@ -204,6 +204,7 @@ def test_everything_masked_is_zero():
     assert all((tensor == 0).all() for tensor in (context, *gradients))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["mask", "key"])
 @pytest.mark.parametrize("offset", [1e4, -1e4])
 def test_adding_a_constant_to_all_scores_changes_nothing(by, offset):

@@ -84,6 +84,7 @@ def test_a_wrong_way_has_no_time(benchmark, note, calls):
     assert peer["seconds"] > 0
 
 
+@pytest.mark.usefixtures("long_samples")
 @pytest.mark.parametrize("call", [2, 3, 40])
 def test_a_way_that_fails_while_it_is_timed_stops_no_other(call, calls):
     report = measure(toy(tires=call), repeat=2)

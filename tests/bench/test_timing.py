@@ -112,6 +112,7 @@ def test_a_graph_that_gives_something_else_is_not_timed():
     assert found["ours"]["seconds"] == pytest.approx(20e-6)
 
 
+@pytest.mark.usefixtures("long_samples")
 def test_a_sample_on_a_gpu_is_some_calls_and_never_a_million():
     clock = Clock()
     rows(toy(ours=1e-6, peer=4e-3), clock)

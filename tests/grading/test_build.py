@@ -16,6 +16,8 @@ from seqlab.grading.values import decode
 from seqlab.notebooks import text_of
 from tests.grading import course
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):

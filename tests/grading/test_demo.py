@@ -75,6 +75,7 @@ def test_the_declared_scores_of_honest_notebooks_are_those_of_a_plain_run(made, 
     assert counted >= 9
 
 
+@pytest.mark.slow
 def test_attacks_hit_when_nothing_stands_in_their_way(assignment, tmp_path):
     """The attack on the disk earns its points where the solutions can be read: the demo would show it."""
     last = assignment.answers[-1]
