@@ -1,6 +1,7 @@
 """Tests run kernels in Triton's interpreter. On a GPU machine, TRITON_INTERPRET=0 runs them on the device instead."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ settings.register_profile("seqlab", deadline=None, suppress_health_check=[Health
 settings.load_profile("seqlab")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """Where tests run in several processes, a file's stay together, and all of what is built once for an assignment."""
-    for item in items:
-        name = item.callspec.params.get("name") if hasattr(item, "callspec") else None
-        of_assignment = "assignments" in item.path.parts and isinstance(name, str)
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(name if of_assignment else str(item.path)))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            assignment = re.search(r"^tests/assignments/.*\[(\d\d_\w+)", nodeid)
+            return assignment[1] if assignment else nodeid.split("::")[0]
+
+    return Together(config, log)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest"]
-PARALLEL = ["-n", "2", "--dist", "loadgroup"]  # groups: tests/conftest.py
+PARALLEL = ["-n", "2"]  # what stays together: tests/conftest.py
 STAGES = {
     "lint": [[sys.executable, "-m", "ruff", "check", "."], [sys.executable, "-m", "ruff", "format", "--check", "."]],
     "unit": [[*PYTEST, *PARALLEL, "-m", "not slow and not site and not sandbox and not sm90"]],

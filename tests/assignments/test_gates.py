@@ -64,9 +64,9 @@ def told(said, title):
     return f"{lines[place]}\n{' '.join(line.strip() for line in below)}"
 
 
-@pytest.mark.xdist_group(FIRST)
-def test_a_student_who_has_written_nothing_is_told_what_to_write(bundles, tmp_path, capsys, monkeypatch):
-    path = take_home(bundles, FIRST, tmp_path, capsys, monkeypatch)
+@pytest.mark.parametrize("name", [FIRST])
+def test_a_student_who_has_written_nothing_is_told_what_to_write(bundles, name, tmp_path, capsys, monkeypatch):
+    path = take_home(bundles, name, tmp_path, capsys, monkeypatch)
     cli.main(["check", str(path)])
     said = capsys.readouterr().out
     assert said.count("the answer is still empty") == 9  # once for each question
@@ -87,10 +87,10 @@ def test_a_half_finished_notebook_is_graded_and_needs_no_person(bundles, name):
     }
 
 
-@pytest.mark.xdist_group(FIRST)
-def test_a_student_who_forgot_a_bias_is_told_so(bundles, tmp_path, capsys, monkeypatch):
-    path = take_home(bundles, FIRST, tmp_path, capsys, monkeypatch)
-    write(path, FIRST, "second bias forgotten")
+@pytest.mark.parametrize("name", [FIRST])
+def test_a_student_who_forgot_a_bias_is_told_so(bundles, name, tmp_path, capsys, monkeypatch):
+    path = take_home(bundles, name, tmp_path, capsys, monkeypatch)
+    write(path, name, "second bias forgotten")
     cli.main(["check", str(path)])
     said = capsys.readouterr().out
     verdict = told(said, "the two biases alone")
@@ -104,10 +104,10 @@ def test_a_student_who_forgot_a_bias_is_told_so(bundles, tmp_path, capsys, monke
     assert "23 of 24 visible points" in said
 
 
-@pytest.mark.xdist_group(SECOND)
-def test_a_student_who_lost_the_gradient_on_the_way_back_is_told_so(bundles, tmp_path, capsys, monkeypatch):
-    path = take_home(bundles, SECOND, tmp_path, capsys, monkeypatch)
-    write(path, SECOND, "gradient not passed to the step before")
+@pytest.mark.parametrize("name", [SECOND])
+def test_a_student_who_lost_the_gradient_on_the_way_back_is_told_so(bundles, name, tmp_path, capsys, monkeypatch):
+    path = take_home(bundles, name, tmp_path, capsys, monkeypatch)
+    write(path, name, "gradient not passed to the step before")
     cli.main(["check", str(path)])
     said = capsys.readouterr().out
     verdict = told(said, "every step with a loss")
@@ -119,10 +119,10 @@ def test_a_student_who_lost_the_gradient_on_the_way_back_is_told_so(bundles, tmp
     assert "20 of 22 visible points" in said
 
 
-@pytest.mark.xdist_group(FIRST)
-def test_the_check_cells_answer_in_the_student_s_own_notebook(bundles, tmp_path, capsys, monkeypatch):
-    path = take_home(bundles, FIRST, tmp_path, capsys, monkeypatch)
-    write(path, FIRST, "reshape for transpose")
+@pytest.mark.parametrize("name", [FIRST])
+def test_the_check_cells_answer_in_the_student_s_own_notebook(bundles, name, tmp_path, capsys, monkeypatch):
+    path = take_home(bundles, name, tmp_path, capsys, monkeypatch)
+    write(path, name, "reshape for transpose")
     notebook = builds.execute(json.loads(path.read_text()), tmp_path)
     shown = {
         cell["id"]: "\n".join(
