@@ -140,15 +140,15 @@ def dumps(report):
     return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
 
 
-def read(path=FILE):
-    """Read what `table` wrote.
+def read(path=None):
+    """Read what `table` wrote; None takes the file that the results page shows.
 
     Raises
     ------
     ValueError
         naming the file, when it is none.
     """
-    path = Path(path)
+    path = Path(path or FILE)
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         if report["format"] != FORMAT:

@@ -47,7 +47,7 @@ def read(folder=None):
     return [latest[key] for key in sorted(latest)]
 
 
-def read_quick(path=QUICK):
+def read_quick(path=None):
     """Read the quick run of all benchmarks that was made on a CPU; None where there is no such file.
 
     Raises
@@ -55,6 +55,7 @@ def read_quick(path=QUICK):
     ValueError
         naming the file, when it is no quick run.
     """
+    path = path or QUICK
     if not Path(path).is_file():
         return None
     report = _load(Path(path))

@@ -291,22 +291,23 @@ def _with_a_bar():
         return counted(on_step=step)
 
 
-def write(path=COUNTED, rows=None):
-    """Write rows, those of `counted()` by default, to the file that the results page shows."""
+def write(path=None, rows=None):
+    """Write rows, those of `counted()` by default, to a file; None is the one that the results page shows."""
     rows = _with_a_bar() if rows is None else rows
-    path = Path(path)
+    path = Path(path or COUNTED)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"format": FORMAT, "rows": rows}, indent=1) + "\n")
 
 
-def read(path=COUNTED):
-    """Read the rows that `write` wrote.
+def read(path=None):
+    """Read the rows that `write` wrote; None takes the file that the results page shows.
 
     Raises
     ------
     ValueError
         when the file is of another format.
     """
+    path = path or COUNTED
     kept = json.loads(Path(path).read_text())
     if not isinstance(kept, dict) or kept.get("format") != FORMAT:
         raise ValueError(f"{path} is no count of format {FORMAT}: make it anew with seqlab.bench.traffic.write()")

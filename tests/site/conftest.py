@@ -129,8 +129,8 @@ def written(pages):
 
 @pytest.fixture(scope="session")
 def chapters(written):
-    """The pages that are notebooks."""
-    return [page for page in written if (ROOT / "book" / page).with_suffix(".ipynb").exists()]
+    """The pages of the chapters."""
+    return [page for page in written if "/" not in page and (ROOT / "book" / page).with_suffix(".ipynb").exists()]
 
 
 @pytest.fixture(scope="session")
