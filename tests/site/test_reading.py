@@ -77,7 +77,11 @@ def idle(page, figure):
             seen.add(name)
             before = page.evaluate(SHOWS, [figure, control])
             for _ in range(TRIES if name.startswith("INPUT number") else 1):  # two digits do not show a small change
+                label = control.inner_text() if name.endswith("Pause") else ""
                 operate(page, control)
+                if label and control.inner_text() != label:  # what stops shows it on its own button alone
+                    moved.add(name)
+                    break
                 if not control.evaluate("e => e.isConnected") or page.evaluate(SHOWS, [figure, control]) != before:
                     moved.add(name)
                     break
